@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * `gemmule explain`: the plan that a problem gets on this machine, each number of it with the resource that bounds
+ * it. The plan is made by the same functions as in a call; nothing is run.
+ */
+#include "cli/explain.h"
+#include "cli/cli.h"
+#include "cli/json.h"
+#include "cli/table.h"
+#include "src/core/select.h"
+#include <gemmule/info.h>
+#include <inttypes.h>
+#include <string.h>
+
+typedef struct form {
+    const char *operation;
+    const char *sizes[EXPLAIN_SIZES]; /* their names         */
+    int64_t most;                     /* of each size        */
+    explain_fn *explain;
+} form;
+
+static const form forms[] = {
+    {"gemm", {"M", "N", "K"}, INT64_C(1) << 40, explain_gemm},
+    {"softmax", {"ROWS", "COLS"}, INT64_C(1) << 30, explain_softmax},
+    {"attention", {"BATCH", "HEADS", "Q_LEN", "KV_LEN", "HEAD_DIM"}, INT64_C(1) << 20, explain_attention},
+};
+
+static int count_of(const form *f)
+{
+    int count = 0;
+    while (count < EXPLAIN_SIZES && f->sizes[count])
+        count++;
+    return count;
+}
+
+static void print_json(const explain_setting *with, const form *f, const int64_t *sizes,
+                       const explain_report *out)
+{
+    json to = json_open(stdout);
+    json_object(&to, NULL);
+    json_text(&to, "operation", f->operation);
+    json_array(&to, "sizes");
+    for (int i = 0; i < count_of(f); i++)
+        json_integer(&to, NULL, sizes[i]);
+    json_end(&to);
+    json_text(&to, "isa", with->set->isa);
+    json_bool(&to, "available", gml_isa_available(with->set->isa));
+    json_text(&to, "kernel", out->kernel);
+    json_text(&to, "source", "model");
+    json_integer(&to, "threads", out->threads);
+    json_integer(&to, "threads_allowed", with->threads);
+    json_array(&to, "plan");
+    for (int i = 0; i < out->rows; i++) {
+        json_object(&to, NULL);
+        json_text(&to, "name", out->row[i].name);
+        json_integer(&to, "value", out->row[i].value);
+        json_text(&to, "bound", out->row[i].bound);
+        json_end(&to);
+    }
+    json_end(&to);
+    json_object(&to, "scratch");
+    json_integer(&to, "shared", (int64_t)out->shared);
+    json_integer(&to, "per_thread", (int64_t)out->own);
+    json_integer(&to, "total", (int64_t)(out->shared + (size_t)out->threads * out->own));
+    json_end(&to);
+    json_text(&to, "refused", *out->refused ? out->refused : NULL);
+    json_close(&to);
+}
+
+static void print_text(const explain_setting *with, const form *f, const int64_t *sizes,
+                       const explain_report *out)
+{
+    char shared[CLI_BYTES], own[CLI_BYTES];
+    printf("%s", f->operation);
+    for (int i = 0; i < count_of(f); i++)
+        printf("%s %s %" PRId64, i ? "," : "", f->sizes[i], sizes[i]);
+    printf("\n\nKernel   %s%s\n", out->kernel,
+           gml_isa_available(with->set->isa) ? "" : " (this CPU cannot run it)");
+    printf("Threads  %d of %" PRId64 "%s\n", out->threads, with->threads,
+           out->threads < with->threads ? ": the work pays for no more" : "");
+    printf("Source   model: cache sizes and the problem, nothing measured\n");
+    printf("Scratch  %s shared, %s for each thread\n\n", cli_bytes(shared, (int64_t)out->shared),
+           cli_bytes(own, (int64_t)out->own));
+    table t = table_open("number", ">value", "bounded by", NULL);
+    for (int i = 0; i < out->rows; i++)
+        table_row(&t, "%s\t%" PRId64 "\t%s", out->row[i].name, out->row[i].value, out->row[i].bound);
+    table_print(&t, stdout);
+    if (*out->refused)
+        printf("\nThe plan does not pass the check: %s. The call takes the path without scratch memory.\n",
+               out->refused);
+}
+
+/* Fills in what follows from the options; otherwise a sentence and false. */
+static bool settle(const char *command, explain_setting *with)
+{
+    if (!with->isa)
+        with->isa = gml_context_isa(NULL);
+    with->set = gml_set_by_name(with->isa);
+    if (!with->set) {
+        cli_usage_error(command, "there is no kernel set '%s' in this build (see gemmule info)", with->isa);
+        return false;
+    }
+    if (!with->threads)
+        with->threads = gml_context_threads(NULL);
+    gml_machine_detect(&with->machine);
+    with->cache = gml_cache_budget_of(&with->machine, (int32_t)with->threads);
+    return true;
+}
+
+static bool settle_attention(const char *command, const explain_setting *with, const int64_t *sizes)
+{
+    if (!with->kv_heads || sizes[1] % with->kv_heads == 0)
+        return true;
+    cli_usage_error(command, "HEADS is %" PRId64 ", must be a multiple of --kv-heads, %" PRId64, sizes[1],
+                    with->kv_heads);
+    return false;
+}
+
+int gemmule_explain(int argc, char **argv)
+{
+    explain_setting with = {0};
+    const cli_option options[] = {
+        {.name = "--threads",
+         .argument = "T",
+         .help = "the most threads to use; default: as gemmule info says",
+         .number = &with.threads,
+         .low = 1,
+         .high = 1024},
+        {.name = "--isa",
+         .argument = "NAME",
+         .help = "a kernel set of this build; default: the one in use",
+         .text = &with.isa},
+        {.name = "--trans-b", .help = "gemm: B is stored transposed", .flag = &with.trans_b},
+        {.name = "--kv-heads",
+         .argument = "H",
+         .help = "attention: key heads; default: HEADS",
+         .number = &with.kv_heads,
+         .low = 1,
+         .high = INT64_C(1) << 20},
+        {.name = "--v-head-dim",
+         .argument = "D",
+         .help = "attention: width of a value; default: HEAD_DIM",
+         .number = &with.v_head_dim,
+         .low = 1,
+         .high = INT64_C(1) << 20},
+        {.name = "--causal", .help = "attention: a query sees no later keys", .flag = &with.causal},
+        {.name = "--json", .help = "print JSON", .flag = &with.json},
+        {0},
+    };
+    const cli_usage usage = {
+        "gemmule explain",
+        "gemm M N K [--trans-b] [--threads T] [--isa NAME] [--json]\n"
+        "softmax ROWS COLS [--threads T] [--isa NAME] [--json]\n"
+        "attention BATCH HEADS Q_LEN KV_LEN HEAD_DIM\n"
+        "     [--kv-heads H] [--v-head-dim D] [--causal] [--threads T] [--isa NAME] [--json]",
+        "Prints the plan of a problem: kernel, blocking and threads, each number with\n"
+        "the resource that bounds it, and the scratch memory it takes. Runs nothing.\n",
+        options,
+    };
+    const char *words[EXPLAIN_SIZES + 1];
+    int code = CLI_FINE;
+    const int count = cli_parse(&usage, argc, argv, words, EXPLAIN_SIZES + 1, &code);
+    if (count < 0)
+        return code;
+    if (count == 0)
+        return cli_usage_error(usage.command, "an operation is missing: gemm, softmax or attention");
+
+    const form *f = NULL;
+    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++)
+        if (!strcmp(words[0], forms[i].operation))
+            f = &forms[i];
+    if (!f)
+        return cli_usage_error(usage.command, "there is no operation '%s', only gemm, softmax and attention",
+                               words[0]);
+    int64_t sizes[EXPLAIN_SIZES] = {0};
+    if (count - 1 != count_of(f))
+        return cli_usage_error(usage.command, "%s takes %d sizes, there are %d (see %s --help)", f->operation,
+                               count_of(f), count - 1, usage.command);
+    for (int i = 0; i < count - 1; i++)
+        if (!cli_number(usage.command, f->sizes[i], words[i + 1], 1, f->most, &sizes[i]))
+            return CLI_USAGE;
+    if (!settle(usage.command, &with))
+        return CLI_USAGE;
+    if (f->explain == explain_attention && !settle_attention(usage.command, &with, sizes))
+        return CLI_USAGE;
+
+    explain_report out = {0};
+    f->explain(&with, sizes, &out);
+    if (with.json)
+        print_json(&with, f, sizes, &out);
+    else
+        print_text(&with, f, sizes, &out);
+    return CLI_FINE;
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * The constants of docs/arithmetic.md: data only. Kernels and specification share this file and nothing
+ * else. Changing a value changes results: raise GML_ARITHMETIC_REVISION and record it in CHANGELOG.md.
+ */
+#ifndef GML_ARITHMETIC_H
+#define GML_ARITHMETIC_H
+
+#define GML_ARITHMETIC_REVISION 1
+
+/* Order of summation. */
+#define GML_KC0_F32 512   /* GEMM: products in one chain along k                               */
+#define GML_KB0 128       /* attention: keys of a block, reduced alone                         */
+#define GML_RS0 4096      /* softmax: columns of a segment, reduced alone                      */
+#define GML_SUM_LANES 16  /* virtual lanes of a sum of exponentials                            */
+
+/* Unit conversions, rounded to nearest. */
+#define GML_LOG2E_F64 0x1.71547652b82fep+0  /* log2 e, double: folded into the scale of queries   */
+#define GML_LOG2E 0x1.715476p+0f            /* log2 e, float                                      */
+#define GML_LOG2E_LO 0x1.4ae0cp-26f         /* log2 e - GML_LOG2E                                 */
+#define GML_LN2 0x1.62e430p-1f              /* ln 2, float                                        */
+
+/* 2^r on [-1/2, 1/2]: 1 + r * (C1 + r * (C2 + ... + r * C6)). */
+#define GML_EXP2_C1 0x1.62e43p-1f
+#define GML_EXP2_C2 0x1.ebfbdcp-3f
+#define GML_EXP2_C3 0x1.c6af7p-5f
+#define GML_EXP2_C4 0x1.3b2dcep-7f
+#define GML_EXP2_C5 0x1.5f0a92p-10f
+#define GML_EXP2_C6 0x1.413152p-13f
+
+/* Arguments below these give +0: far below what any sum can feel, and high enough that neither an exponential
+ * nor its product with a row's factor is denormal (docs/arithmetic.md, "Why"). */
+#define GML_EXP2_LOW -100.0f
+#define GML_EXP_LOW -69.0f
+
+/* log2 of (1 + s) / (1 - s), odd in s. The exponent of x is that of bits(x) - GML_LOG2_SPLIT, arithmetic
+ * shift right by 23; the mantissa in [sqrt(1/2), sqrt(2)) has the bits of x minus that exponent << 23. */
+#define GML_LOG2_SPLIT 0x3f3504f3
+#define GML_LOG2_C1 0x1.715476p+1f
+#define GML_LOG2_C3 0x1.ec73b2p-1f
+#define GML_LOG2_C5 0x1.26366cp-1f
+#define GML_LOG2_C7 0x1.ec68f2p-2f
+
+#endif

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * The table of the AVX-512 kernels.
+ */
+#include "kernels/avx512/avx512.h"
+
+static const gml_gemm_kernel_f32 gemm_f32[] = {
+    /* name                     mr  nr  registers loads  tile                      */
+    {"gemm_f32_8x48_avx512",     8, 48, 28,       11,    gml_gemm_f32_8x48_avx512},
+    {"gemm_f32_6x64_avx512",     6, 64, 29,       10,    gml_gemm_f32_6x64_avx512},
+    {"gemm_f32_14x32_avx512",   14, 32, 31,       16,    gml_gemm_f32_14x32_avx512},
+};
+
+static const gml_attention_kernel_f32 attention_f32[] = {
+    /* name                     bq  registers  step                        */
+    {"attention_f32_48_avx512", 48, 28,        gml_attention_f32_48_avx512},
+    {"attention_f32_32_avx512", 32, 19,        gml_attention_f32_32_avx512},
+    {"attention_f32_16_avx512", 16, 10,        gml_attention_f32_16_avx512},
+};
+
+static const gml_softmax_kernel_f32 softmax_f32 = {
+    "softmax_f32_avx512", gml_softmax_reduce_f32_avx512, gml_softmax_scale_f32_avx512,
+};
+
+const gml_kernel_set gml_set_avx512 = {
+    .isa = "avx512",
+    .needs = GML_CPU_AVX512F | GML_CPU_AVX512DQ | GML_CPU_AVX512BW | GML_CPU_AVX512VL | GML_CPU_AVX2 | GML_CPU_FMA,
+    .lanes = AVX512_LANES,
+    .registers = 32,
+    .n_gemm_f32 = sizeof gemm_f32 / sizeof *gemm_f32,
+    .n_attention_f32 = sizeof attention_f32 / sizeof *attention_f32,
+    .gemm_f32 = gemm_f32,
+    .attention_f32 = attention_f32,
+    .softmax_f32 = &softmax_f32,
+    .pack_f32 = gml_pack_f32_avx512,
+    .exp2_f32 = gml_exp2_f32_avx512,
+    .exp_f32 = gml_exp_f32_avx512,
+};

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * THE contract of a kernel.
+ *
+ * A kernel is a leaf: it knows one instruction set and one tile. It knows no threads, no allocation, no
+ * globals and no other instruction set. Every folder beside this file defines one `gml_kernel_set`, a
+ * constant table; dispatch, tests, benchmark, tuner and command are loops over these tables.
+ *
+ * The bits every kernel must give are those of docs/arithmetic.md, with the constants of arithmetic.h.
+ * No kernel reads or writes one byte outside the elements described here. Function types, not pointer
+ * types, are declared, so that one line declares a kernel:
+ *
+ *     gml_gemm_tile_f32_fn gml_gemm_f32_8x48_avx512;
+ *
+ * Symbols are gml_<op>_<type>[_<tile>]_<isa>; the name in the table is the symbol without "gml_".
+ */
+#ifndef GML_KERNEL_H
+#define GML_KERNEL_H
+
+#include <stdint.h>
+
+/*
+ * GEMM tile: one block of at most KC0 along k (section GEMM of docs/arithmetic.md).
+ *
+ *     s[i][j] = chain over p = 0 .. k-1 of fma(a[p * mr + i], b[p * nr + j], s), from +0
+ *     beta == 0:  c[i * ldc + j] = alpha * s                 (c is not read)
+ *     otherwise:  c[i * ldc + j] = fma(alpha, s, beta * c)   (a product rounded, then the fma)
+ *
+ * for i < m, j < n; 1 <= m <= mr, 1 <= n <= nr, 1 <= k <= KC0. a and b are packed panels: k columns of mr
+ * and k rows of nr elements, zero beyond m and n. b is aligned to the vector width, a to 4 bytes, c to 4.
+ * ahead is an address the caller will read soon, for prefetching, never for reading; it may be anything.
+ */
+typedef void gml_gemm_tile_f32_fn(int64_t m, int64_t n, int64_t k, float alpha, const float *a,
+                                  const float *b, float beta, float *c, int64_t ldc,
+                                  const float *ahead);
+
+typedef struct gml_gemm_kernel_f32 {
+    const char *name;           /* "gemm_f32_8x48_avx512"                                        */
+    int16_t mr, nr;             /* the register tile; nr is a multiple of the lanes (ref: any)   */
+    int16_t registers;          /* accumulators and operands, at most the set's registers        */
+    int16_t loads;              /* vector and broadcast loads per k-step                         */
+    gml_gemm_tile_f32_fn *tile;
+} gml_gemm_kernel_f32;
+
+/*
+ * Packing, which is also the transposition of any strided rectangle:
+ *
+ *     dst[p * ldd + i] = src[i * stride_len + p * stride_k]   for i < len
+ *     dst[p * ldd + i] = +0                                   for len <= i < width
+ *
+ * for p < k. len <= width <= ldd, all >= 0; dst does not overlap src. Elements beyond width are not
+ * written. Fast where stride_len == 1 (copies of rows) and where stride_k == 1 (transposition).
+ */
+typedef void gml_pack_f32_fn(int64_t len, int64_t width, int64_t k, const float *src,
+                             int64_t stride_len, int64_t stride_k, float *dst, int64_t ldd);
+
+/* y[i] = exp2(x[i]), or exp(x[i]) with x[i] <= 0 or NaN: the exponentials that the set's softmax and
+ * attention inline, exposed so that every input can be tested. y may be x.                              */
+typedef void gml_map_f32_fn(int64_t n, const float *x, float *y);
+
+/*
+ * One segment of a softmax row, 1 <= n <= RS0 elements (section Softmax of docs/arithmetic.md):
+ *
+ *     t[j] = scale * x[j]              or fma(scale, x[j], bias[j]) where bias is not NULL
+ *     t[j] = -infinity, selected,      where bias[j] is -infinity or keep[j] is 0 (keep not NULL)
+ *     *m   = maximum of t + 0.0f;      y[j] = exp(t[j] - (*m == -infinity ? 0 : *m))
+ *     *l   = sum of y in SUM_LANES lanes, lane j % SUM_LANES ascending from +0, then the tree
+ *
+ * y may be x. Then `scale`: y[j] = w * y[j] for j < n.
+ */
+typedef void gml_softmax_reduce_f32_fn(int64_t n, float scale, const float *x, const float *bias,
+                                       const uint8_t *keep, float *y, float *m, float *l);
+typedef void gml_softmax_scale_f32_fn(int64_t n, float w, float *y);
+
+typedef struct gml_softmax_kernel_f32 {
+    const char *name; /* "softmax_f32_avx512" */
+    gml_softmax_reduce_f32_fn *reduce;
+    gml_softmax_scale_f32_fn *scale;
+} gml_softmax_kernel_f32;
+
+/*
+ * Attention step: one block of keys against strips of queries (section Attention of docs/arithmetic.md).
+ * Queries lie along the vector lanes, so that maxima, sums and rescaling need no horizontal step.
+ *
+ * The block is shared by all strips of a call; K and V are read where they lie, row j of K being
+ * head_dim contiguous floats at k + j * k_stride.
+ */
+typedef struct gml_attention_block_f32 {
+    int64_t head_dim, v_head_dim; /* >= 1 */
+    int64_t keys;                 /* 1 .. KB0 */
+    const float *k, *v;
+    int64_t k_stride, v_stride;   /* elements from one key to the next */
+} gml_attention_block_f32;
+
+/*
+ * A strip: up to bq queries and their running state. All arrays are 64-byte aligned with bq elements a
+ * row; lanes from `queries` to bq are zero in qt and may be computed and left with any value in the rest.
+ *
+ * lo and hi bound the keys of this block that query i sees: lo[i] <= j < hi[i], both in 0 .. keys; both
+ * NULL when every query sees every key. bias is a tile [keys][bq] in natural units, -infinity where
+ * masked; NULL for none. For each key j of the block and query i:
+ *
+ *     t = chain over d ascending of fma(qt[d][i], k[j][d], t), from +0
+ *     t = fma(bias[j][i], LOG2E, t)                where bias is not NULL
+ *     t = -infinity, selected,                     where j is out of bounds or bias is -infinity
+ *     mb = maximum of t over j + 0.0f;             e = exp2(t - (mb == -infinity ? 0 : mb))
+ *     lb = sum of e in SUM_LANES lanes by j % SUM_LANES, ascending from +0, then the tree
+ *     s[d] = chain over j ascending of fma(e, v[j][d], s), from +0
+ *
+ * and the merge into the running state:
+ *
+ *     m' = max(m, mb) + 0.0f;  z = (m' == -infinity ? 0 : m')
+ *     a = exp2(m - z);  b = exp2(mb - z);  l = fma(a, l, b * lb);  ot[d] = fma(a, ot[d], b * s[d])
+ *
+ * from m = -infinity, l = 0, ot = 0, which the caller sets. Max is x > m ? x : m, so NaN reaches a row
+ * through its sum. With e = 0 the product is still made: the caller recomputes rows that come out
+ * non-finite while some of their keys were masked.
+ */
+typedef struct gml_attention_strip_f32 {
+    int64_t queries;          /* 1 .. bq                                              */
+    const float *qt;          /* [head_dim][bq]: q * scale * log2(e), transposed      */
+    float *ot;                /* [v_head_dim][bq]: the output so far, transposed      */
+    float *m, *l;             /* [bq]: maximum (base 2) and sum so far                */
+    const int32_t *lo, *hi;   /* [bq] or NULL                                         */
+    const float *bias;        /* [keys][bq] or NULL                                   */
+} gml_attention_strip_f32;
+
+/* scratch: GML_ATTENTION_SCRATCH_F32(bq) floats, 64-byte aligned, contents undefined. */
+typedef void gml_attention_step_f32_fn(const gml_attention_block_f32 *block,
+                                       const gml_attention_strip_f32 *strips, int64_t n_strips,
+                                       float *scratch);
+
+#define GML_ATTENTION_SCRATCH_F32(bq) ((GML_KB0 + GML_SUM_LANES + 4) * (int64_t)(bq))
+
+#define GML_MAX_BQ 64 /* of any kernel */
+
+typedef struct gml_attention_kernel_f32 {
+    const char *name;  /* "attention_f32_48_avx512" */
+    int16_t bq;        /* queries of a strip, a multiple of the lanes                 */
+    int16_t registers; /* of the larger of both tiles                                 */
+    gml_attention_step_f32_fn *step;
+} gml_attention_kernel_f32;
+
+/* Feature bits. A set runs where all its bits are present in CPU and operating system (src/core/cpu.h). */
+#define GML_CPU_AVX2 (UINT64_C(1) << 0)
+#define GML_CPU_FMA (UINT64_C(1) << 1)
+#define GML_CPU_AVX512F (UINT64_C(1) << 2)
+#define GML_CPU_AVX512DQ (UINT64_C(1) << 3)
+#define GML_CPU_AVX512BW (UINT64_C(1) << 4)
+#define GML_CPU_AVX512VL (UINT64_C(1) << 5)
+#define GML_CPU_NEON (UINT64_C(1) << 6)
+
+typedef struct gml_kernel_set {
+    const char *isa;   /* "avx512": the name of info.h and of GEMMULE_ISA             */
+    uint64_t needs;    /* feature bits                                                */
+    int16_t lanes;     /* f32 elements of a vector register                           */
+    int16_t registers; /* vector registers                                            */
+    int16_t n_gemm_f32, n_attention_f32;
+    const gml_gemm_kernel_f32 *gemm_f32;           /* best guess first                 */
+    const gml_attention_kernel_f32 *attention_f32; /* best guess first                 */
+    const gml_softmax_kernel_f32 *softmax_f32;
+    gml_pack_f32_fn *pack_f32;
+    gml_map_f32_fn *exp2_f32, *exp_f32;
+} gml_kernel_set;
+
+/* gml_set_<isa>, for each line of isa.def that is built. */
+#define GML_SET(isa) extern const gml_kernel_set gml_set_##isa;
+#include "isa.def"
+#undef GML_SET
+
+#endif

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * The machine: what CPU, operating system and container say of themselves. Features come from CPUID and
+ * XCR0 or from HWCAP, never from tables of models.
+ */
+#ifndef GML_CORE_CPU_H
+#define GML_CORE_CPU_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef struct gml_cache {
+    int64_t bytes;  /* per instance; 0: unknown              */
+    int32_t shared; /* logical CPUs that share an instance; 0: unknown */
+} gml_cache;
+
+typedef struct gml_machine {
+    uint64_t features;           /* GML_CPU_... of kernels/kernel.h                            */
+    char vendor[16];             /* CPUID vendor or MIDR implementer; for show only            */
+    char model[64];              /* CPUID brand string or "implementer/part"; for show only    */
+    gml_cache l1d, l2, l3;       /* as reported                                                */
+    int32_t cpus_online;         /* >= 1                                                       */
+    int32_t cpus_allowed;        /* in the affinity mask, >= 1                                 */
+    int32_t cpus_quota;          /* cgroup CPU quota rounded up; 0: none                       */
+} gml_machine;
+
+/* Reads everything. Never fails: what cannot be read is 0 (or 1 for CPU counts). */
+void gml_machine_detect(gml_machine *machine);
+
+/* The pieces, for tests with made-up file systems: `root` replaces "" before /sys and /proc. */
+uint64_t gml_cpu_features(void);
+void gml_cpu_caches(const char *root, gml_machine *machine);
+int32_t gml_cpu_quota(const char *root);
+
+/* The cache sizes to plan with: reported ones where they are sane, otherwise the common lower bound
+ * 32 KB L1d, 256 KB L2, and no L3. Hypervisors report none, or a terabyte. Always increasing, > 0 for
+ * L1 and L2; l3 may be 0. Bytes a thread may count on: a shared cache is divided by its sharers among
+ * the CPUs allowed. */
+typedef struct gml_cache_budget {
+    int64_t l1d, l2, l3;
+} gml_cache_budget;
+
+gml_cache_budget gml_cache_budget_of(const gml_machine *machine, int32_t threads);
+
+/* CPUs this process may use: the smaller of affinity mask and quota, >= 1. */
+int32_t gml_machine_cpus(const gml_machine *machine);
+
+#endif

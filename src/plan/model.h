@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * The analytical model: from cache sizes and a problem to a plan, without measuring.
+ */
+#ifndef GML_PLAN_MODEL_H
+#define GML_PLAN_MODEL_H
+
+#include "src/core/cpu.h"
+#include "src/core/plan.h"
+#include <gemmule/attention.h>
+#include <gemmule/softmax.h>
+
+/* All extents > 0 and normalised as gml_gemm_normalise_f32 does; threads is the most to use. */
+gml_gemm_plan gml_model_gemm(const gml_machine *machine, const gml_kernel_set *set, int64_t m, int64_t n,
+                             int64_t k, int32_t threads);
+gml_softmax_plan gml_model_softmax(const gml_machine *machine, const gml_softmax_problem *problem,
+                                   int32_t threads);
+gml_attention_plan gml_model_attention(const gml_machine *machine, const gml_kernel_set *set,
+                                       const gml_attention_problem *problem, int32_t threads);
+
+#endif
