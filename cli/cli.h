@@ -39,9 +39,15 @@ typedef struct cli_option {
     int64_t low, high;    /* of number                                    */
 } cli_option;
 
+#define CLI_FLAG(name, to, help) {name, NULL, help, to, NULL, NULL, 0, 0}
+#define CLI_TEXT(name, argument, to, help) {name, argument, help, NULL, to, NULL, 0, 0}
+#define CLI_NUMBER(name, argument, to, low, high, help) {name, argument, help, NULL, NULL, to, low, high}
+#define CLI_END {NULL, NULL, NULL, NULL, NULL, NULL, 0, 0}
+
 typedef struct cli_usage {
     const char *command;       /* "gemmule info"                                        */
-    const char *synopsis;      /* "[--json]"; a line for each form, separated by '\n'   */
+    const char *synopsis;      /* "[--json]"; a line for each form, separated by '\n',
+                                * those that begin with a blank continue the one before */
     const char *description;   /* whole lines                                           */
     const cli_option *options; /* ended by a NULL name; --help is added                 */
 } cli_usage;

@@ -90,6 +90,49 @@ static void print_text(const explain_setting *with, const form *f, const int64_t
                out->refused);
 }
 
+static const form *find_form(const char *operation)
+{
+    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++)
+        if (!strcmp(operation, forms[i].operation))
+            return &forms[i];
+    return NULL;
+}
+
+/* Reads the sizes of a form; otherwise a sentence and false. */
+static bool read_sizes(const char *command, const form *f, int count, const char **words, int64_t *sizes)
+{
+    if (count != count_of(f)) {
+        cli_usage_error(command, "%s takes %d sizes, there are %d (see %s --help)", f->operation, count_of(f),
+                        count, command);
+        return false;
+    }
+    for (int i = 0; i < count; i++)
+        if (!cli_number(command, f->sizes[i], words[i], 1, f->most, &sizes[i]))
+            return false;
+    return true;
+}
+
+/* Options that say nothing of this operation, and key heads that do not divide the heads. */
+static bool options_fit(const char *command, const form *f, const explain_setting *with, const int64_t *sizes)
+{
+    const char *stray = f->explain != explain_gemm && with->trans_b ? "--trans-b" : NULL;
+    if (f->explain != explain_attention)
+        stray = with->kv_heads     ? "--kv-heads"
+                : with->v_head_dim ? "--v-head-dim"
+                : with->causal     ? "--causal"
+                                   : stray;
+    if (stray) {
+        cli_usage_error(command, "%s has no option %s", f->operation, stray);
+        return false;
+    }
+    if (with->kv_heads && sizes[1] % with->kv_heads) {
+        cli_usage_error(command, "HEADS is %" PRId64 ", must be a multiple of --kv-heads, %" PRId64, sizes[1],
+                        with->kv_heads);
+        return false;
+    }
+    return true;
+}
+
 /* Fills in what follows from the options; otherwise a sentence and false. */
 static bool settle(const char *command, explain_setting *with)
 {
@@ -107,81 +150,46 @@ static bool settle(const char *command, explain_setting *with)
     return true;
 }
 
-static bool settle_attention(const char *command, const explain_setting *with, const int64_t *sizes)
-{
-    if (!with->kv_heads || sizes[1] % with->kv_heads == 0)
-        return true;
-    cli_usage_error(command, "HEADS is %" PRId64 ", must be a multiple of --kv-heads, %" PRId64, sizes[1],
-                    with->kv_heads);
-    return false;
-}
-
 int gemmule_explain(int argc, char **argv)
 {
     explain_setting with = {0};
+    const int64_t most = INT64_C(1) << 20;
     const cli_option options[] = {
-        {.name = "--threads",
-         .argument = "T",
-         .help = "the most threads to use; default: as gemmule info says",
-         .number = &with.threads,
-         .low = 1,
-         .high = 1024},
-        {.name = "--isa",
-         .argument = "NAME",
-         .help = "a kernel set of this build; default: the one in use",
-         .text = &with.isa},
-        {.name = "--trans-b", .help = "gemm: B is stored transposed", .flag = &with.trans_b},
-        {.name = "--kv-heads",
-         .argument = "H",
-         .help = "attention: key heads; default: HEADS",
-         .number = &with.kv_heads,
-         .low = 1,
-         .high = INT64_C(1) << 20},
-        {.name = "--v-head-dim",
-         .argument = "D",
-         .help = "attention: width of a value; default: HEAD_DIM",
-         .number = &with.v_head_dim,
-         .low = 1,
-         .high = INT64_C(1) << 20},
-        {.name = "--causal", .help = "attention: a query sees no later keys", .flag = &with.causal},
-        {.name = "--json", .help = "print JSON", .flag = &with.json},
-        {0},
+        CLI_NUMBER("--threads", "T", &with.threads, 1, 1024,
+                   "the most threads to use; default: see gemmule info"),
+        CLI_TEXT("--isa", "NAME", &with.isa, "a kernel set of this build; default: the one in use"),
+        CLI_FLAG("--trans-b", &with.trans_b, "gemm: B is stored transposed"),
+        CLI_NUMBER("--kv-heads", "H", &with.kv_heads, 1, most, "attention: key heads; default: HEADS"),
+        CLI_NUMBER("--v-head-dim", "D", &with.v_head_dim, 1, most,
+                   "attention: width of a value; default: HEAD_DIM"),
+        CLI_FLAG("--causal", &with.causal, "attention: a query sees no later keys"),
+        CLI_FLAG("--json", &with.json, "print JSON"),
+        CLI_END,
     };
     const cli_usage usage = {
         "gemmule explain",
         "gemm M N K [--trans-b] [--threads T] [--isa NAME] [--json]\n"
         "softmax ROWS COLS [--threads T] [--isa NAME] [--json]\n"
-        "attention BATCH HEADS Q_LEN KV_LEN HEAD_DIM\n"
-        "     [--kv-heads H] [--v-head-dim D] [--causal] [--threads T] [--isa NAME] [--json]",
+        "attention BATCH HEADS Q_LEN KV_LEN HEAD_DIM [--kv-heads H]\n"
+        "                [--v-head-dim D] [--causal] [--threads T] [--isa NAME] [--json]",
         "Prints the plan of a problem: kernel, blocking and threads, each number with\n"
         "the resource that bounds it, and the scratch memory it takes. Runs nothing.\n",
         options,
     };
     const char *words[EXPLAIN_SIZES + 1];
+    int64_t sizes[EXPLAIN_SIZES] = {0};
     int code = CLI_FINE;
     const int count = cli_parse(&usage, argc, argv, words, EXPLAIN_SIZES + 1, &code);
     if (count < 0)
         return code;
     if (count == 0)
         return cli_usage_error(usage.command, "an operation is missing: gemm, softmax or attention");
-
-    const form *f = NULL;
-    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++)
-        if (!strcmp(words[0], forms[i].operation))
-            f = &forms[i];
+    const form *f = find_form(words[0]);
     if (!f)
         return cli_usage_error(usage.command, "there is no operation '%s', only gemm, softmax and attention",
                                words[0]);
-    int64_t sizes[EXPLAIN_SIZES] = {0};
-    if (count - 1 != count_of(f))
-        return cli_usage_error(usage.command, "%s takes %d sizes, there are %d (see %s --help)", f->operation,
-                               count_of(f), count - 1, usage.command);
-    for (int i = 0; i < count - 1; i++)
-        if (!cli_number(usage.command, f->sizes[i], words[i + 1], 1, f->most, &sizes[i]))
-            return CLI_USAGE;
-    if (!settle(usage.command, &with))
-        return CLI_USAGE;
-    if (f->explain == explain_attention && !settle_attention(usage.command, &with, sizes))
+    if (!read_sizes(usage.command, f, count - 1, words + 1, sizes) ||
+        !options_fit(usage.command, f, &with, sizes) || !settle(usage.command, &with))
         return CLI_USAGE;
 
     explain_report out = {0};

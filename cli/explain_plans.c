@@ -56,13 +56,16 @@ void explain_gemm(const explain_setting *with, const int64_t *sizes, explain_rep
     out->own = gml_gemm_scratch_thread(&plan);
     gml_gemm_plan_check(&plan, with->set, out->refused, sizeof out->refused);
 
-    add(out, "mr", mr, "registers: %d of %d hold the tile and its sizes", kernel->registers,
+    add(out, "mr", mr, "registers: %d of %d hold the tile and its operands", kernel->registers,
         with->set->registers);
     add(out, "nr", nr, "registers: %" PRId64 " vectors of %" PRId64 "; %d loads for %" PRId64 " FMAs a step",
         nr / lanes, lanes, kernel->loads, mr * (nr / lanes));
-    add(out, "kc", plan.kc, "L1d: a slice of B, %" PRId64 " x nr, is %s; a multiple of KC0 = %d", depth,
-        share_of(text, sizeof text, (double)(depth * nr) * sizeof(float), "L1d", with->cache.l1d),
-        GML_KC0_F32);
+    const double slice = (double)(depth * nr) * sizeof(float);
+    const bool small = slice <= (double)with->cache.l1d;
+    const char *level = small ? "L1d" : "L2";
+    share_of(text, sizeof text, slice, level, small ? with->cache.l1d : with->cache.l2);
+    add(out, "kc", plan.kc, "%s: a slice of B, %d x nr, is %s; a multiple of KC0 = %d", level, GML_KC0_F32,
+        text, GML_KC0_F32);
     add(out, "mc", plan.mc, "L2: a block of A, mc x %" PRId64 ", is %s; a multiple of mr", depth,
         share_of(text, sizeof text, (double)(plan.mc * depth) * sizeof(float), "L2", with->cache.l2));
     add(out, "nc", plan.nc, "L3: the panel of B, kc x nc, is %s; a multiple of nr",

@@ -48,7 +48,8 @@ int64_t proof_log_between(proof_random *random, int64_t low, int64_t high)
 
 int64_t proof_around(proof_random *random, int64_t unit, int64_t times)
 {
-    const int64_t beside = proof_once_in(random, 3) ? proof_between(random, -9, 9) : proof_between(random, -1, 1);
+    const int64_t beside =
+        proof_once_in(random, 3) ? proof_between(random, -9, 9) : proof_between(random, -1, 1);
     const int64_t n = unit * proof_between(random, 1, times) + beside;
     return n < 1 ? 1 : n;
 }
@@ -66,7 +67,7 @@ static float with_exponent(uint64_t bits, int64_t exponent)
 
 float proof_special(proof_random *random)
 {
-    static const float special[] = {NAN,     INFINITY, -INFINITY, 0.0f,     -0.0f,    FLT_MAX,
+    static const float special[] = {NAN,      INFINITY, -INFINITY, 0.0f,      -0.0f,     FLT_MAX,
                                     -FLT_MAX, FLT_MIN,  -FLT_MIN,  0x1p-149f, -0x1p-149f};
     return special[proof_below(random, (int64_t)(sizeof special / sizeof *special))];
 }

@@ -16,28 +16,43 @@
  */
 #include "kernels/avx512/avx512.h"
 
-typedef struct scratch {
+typedef struct workspace {
     float *scores, *lanes, *maximum, *a, *b;
-} scratch;
+} workspace;
 
 /* Scores of `rows` keys from k on; the maximum of each query over them joins `maximum`. */
-AVX512_INLINE void score_tile(const int rows, const int vectors, int64_t bq, int64_t head_dim, const float *k,
+AVX512_INLINE void score_tile(const int64_t bq, const int vectors, const int rows, int64_t head_dim, const float *k,
                               int64_t k_stride, const float *qt, float *scores, float *maximum)
 {
+    const float *row[8];
     __m512 s[8][3];
-    for (int i = 0; i < rows; i++)
+    for (int i = 0; i < rows; i++) {
+        row[i] = k + i * k_stride;
         for (int v = 0; v < vectors; v++)
             s[i][v] = _mm512_setzero_ps();
-    for (int64_t d = 0; d < head_dim; d++, qt += bq) {
-        __m512 q[3];
-        for (int v = 0; v < vectors; v++)
-            q[v] = _mm512_load_ps(qt + v * AVX512_LANES);
-        for (int i = 0; i < rows; i++) {
-            const __m512 ki = _mm512_set1_ps(k[i * k_stride + d]);
-            for (int v = 0; v < vectors; v++)
-                s[i][v] = _mm512_fmadd_ps(q[v], ki, s[i][v]);
-        }
     }
+#define STEP(p)                                                                                              \
+    do {                                                                                                     \
+        __m512 q[3];                                                                                         \
+        for (int v = 0; v < vectors; v++)                                                                    \
+            q[v] = _mm512_load_ps(qt + (p)*bq + v * AVX512_LANES);                                           \
+        for (int i = 0; i < rows; i++) {                                                                     \
+            const __m512 ki = _mm512_set1_ps(row[i][d + (p)]);                                               \
+            for (int v = 0; v < vectors; v++)                                                                \
+                s[i][v] = _mm512_fmadd_ps(q[v], ki, s[i][v]);                                                \
+        }                                                                                                    \
+        if (d + (p) + 1 == head_dim)                                                                         \
+            goto done;                                                                                       \
+    } while (0)
+    /* The exit after each step keeps gcc from spilling: see gemm_f32.inc. */
+    for (int64_t d = 0;; d += 4, qt += 4 * bq) {
+        STEP(0);
+        STEP(1);
+        STEP(2);
+        STEP(3);
+    }
+#undef STEP
+done:
     for (int v = 0; v < vectors; v++) {
         __m512 m = _mm512_load_ps(maximum + v * AVX512_LANES);
         for (int i = 0; i < rows; i++) {
@@ -48,14 +63,14 @@ AVX512_INLINE void score_tile(const int rows, const int vectors, int64_t bq, int
     }
 }
 
-AVX512_INLINE void scores_of(const int vectors, int64_t bq, const gml_attention_block_f32 *block,
-                             const gml_attention_strip_f32 *strip, const scratch *w)
+AVX512_INLINE void scores_of(const int64_t bq, const int vectors, const gml_attention_block_f32 *block,
+                             const gml_attention_strip_f32 *strip, const workspace *w)
 {
     const int64_t stride = block->k_stride;
     for (int v = 0; v < vectors; v++)
         _mm512_store_ps(w->maximum + v * AVX512_LANES, _mm512_set1_ps(-INFINITY));
 #define TILE(rows) \
-    score_tile(rows, vectors, bq, block->head_dim, block->k + j * stride, stride, strip->qt, w->scores + j * bq, \
+    score_tile(bq, vectors, rows, block->head_dim, block->k + j * stride, stride, strip->qt, w->scores + j * bq, \
                w->maximum)
     int64_t j = 0;
     for (; j + 8 <= block->keys; j += 8)
@@ -74,8 +89,8 @@ AVX512_INLINE void scores_of(const int vectors, int64_t bq, const gml_attention_
 }
 
 /* Adds the bias, selects -infinity where a key is masked, and forms the maximum anew. */
-AVX512_INLINE void mask(const int biased, const int vectors, int64_t bq, int64_t keys,
-                        const gml_attention_strip_f32 *strip, const scratch *w)
+AVX512_INLINE void mask(const int64_t bq, const int vectors, const int biased, int64_t keys,
+                        const gml_attention_strip_f32 *strip, const workspace *w)
 {
     const __m512 minus_infinity = _mm512_set1_ps(-INFINITY), log2e = _mm512_set1_ps(GML_LOG2E);
     for (int v = 0; v < vectors; v++) {
@@ -102,8 +117,8 @@ AVX512_INLINE void mask(const int biased, const int vectors, int64_t bq, int64_t
 
 /* Scores become exponentials; their sum and the block's maximum merge into l and m of the strip, and the
  * factors of the merge are left for the output. */
-AVX512_INLINE void exponentials(const int vectors, int64_t bq, int64_t keys, const gml_attention_strip_f32 *strip,
-                                const scratch *w)
+AVX512_INLINE void exponentials(const int64_t bq, const int vectors, int64_t keys, const gml_attention_strip_f32 *strip,
+                                const workspace *w)
 {
     __m512 mb[3], z[3];
     for (int v = 0; v < vectors; v++) {
@@ -146,24 +161,36 @@ AVX512_INLINE void exponentials(const int vectors, int64_t bq, int64_t keys, con
 }
 
 /* `rows` elements of the head from v on, merged into their rows of the output. */
-AVX512_INLINE void output_tile(const int rows, const int vectors, int64_t bq, int64_t keys, const float *v,
-                               int64_t v_stride, const scratch *w, float *ot)
+AVX512_INLINE void output_tile(const int64_t bq, const int vectors, const int rows, int64_t keys, const float *v,
+                               int64_t v_stride, const workspace *w, float *ot)
 {
     __m512 s[8][3];
     for (int i = 0; i < rows; i++)
         for (int u = 0; u < vectors; u++)
             s[i][u] = _mm512_setzero_ps();
     const float *e = w->scores;
-    for (int64_t j = 0; j < keys; j++, v += v_stride, e += bq) {
-        __m512 ej[3];
-        for (int u = 0; u < vectors; u++)
-            ej[u] = _mm512_load_ps(e + u * AVX512_LANES);
-        for (int i = 0; i < rows; i++) {
-            const __m512 vi = _mm512_set1_ps(v[i]);
-            for (int u = 0; u < vectors; u++)
-                s[i][u] = _mm512_fmadd_ps(ej[u], vi, s[i][u]);
-        }
+#define STEP(p)                                                                                              \
+    do {                                                                                                     \
+        __m512 ej[3];                                                                                        \
+        for (int u = 0; u < vectors; u++)                                                                    \
+            ej[u] = _mm512_load_ps(e + (p)*bq + u * AVX512_LANES);                                           \
+        for (int i = 0; i < rows; i++) {                                                                     \
+            const __m512 vi = _mm512_set1_ps(v[i]);                                                          \
+            for (int u = 0; u < vectors; u++)                                                                \
+                s[i][u] = _mm512_fmadd_ps(ej[u], vi, s[i][u]);                                               \
+        }                                                                                                    \
+        v += v_stride;                                                                                       \
+        if (keys == (p) + 1)                                                                                 \
+            goto done;                                                                                       \
+    } while (0)
+    for (;; keys -= 4, e += 4 * bq) {
+        STEP(0);
+        STEP(1);
+        STEP(2);
+        STEP(3);
     }
+#undef STEP
+done:
     for (int u = 0; u < vectors; u++) {
         const __m512 a = _mm512_load_ps(w->a + u * AVX512_LANES), b = _mm512_load_ps(w->b + u * AVX512_LANES);
         for (int i = 0; i < rows; i++) {
@@ -173,11 +200,11 @@ AVX512_INLINE void output_tile(const int rows, const int vectors, int64_t bq, in
     }
 }
 
-AVX512_INLINE void output(const int vectors, int64_t bq, const gml_attention_block_f32 *block,
-                          const gml_attention_strip_f32 *strip, const scratch *w)
+AVX512_INLINE void output(const int64_t bq, const int vectors, const gml_attention_block_f32 *block,
+                          const gml_attention_strip_f32 *strip, const workspace *w)
 {
 #define TILE(rows) \
-    output_tile(rows, vectors, bq, block->keys, block->v + d, block->v_stride, w, strip->ot + d * bq)
+    output_tile(bq, vectors, rows, block->keys, block->v + d, block->v_stride, w, strip->ot + d * bq)
     int64_t d = 0;
     for (; d + 8 <= block->v_head_dim; d += 8)
         TILE(8);
@@ -194,69 +221,64 @@ AVX512_INLINE void output(const int vectors, int64_t bq, const gml_attention_blo
 #undef TILE
 }
 
-AVX512_INLINE void strip_of(const int vectors, int64_t bq, const gml_attention_block_f32 *block,
-                            const gml_attention_strip_f32 *strip, const scratch *w)
+AVX512_INLINE void strip_of(const int64_t bq, const int vectors, const gml_attention_block_f32 *block,
+                            const gml_attention_strip_f32 *strip, const workspace *w)
 {
-    scores_of(vectors, bq, block, strip, w);
+    scores_of(bq, vectors, block, strip, w);
     if (strip->bias)
-        mask(1, vectors, bq, block->keys, strip, w);
+        mask(bq, vectors, 1, block->keys, strip, w);
     else if (strip->lo)
-        mask(0, vectors, bq, block->keys, strip, w);
-    exponentials(vectors, bq, block->keys, strip, w);
-    output(vectors, bq, block, strip, w);
+        mask(bq, vectors, 0, block->keys, strip, w);
+    exponentials(bq, vectors, block->keys, strip, w);
+    output(bq, vectors, block, strip, w);
 }
 
-static void strip_1(int64_t bq, const gml_attention_block_f32 *block, const gml_attention_strip_f32 *strip,
-                    const scratch *w)
-{
-    strip_of(1, bq, block, strip, w);
-}
-
-static void strip_2(int64_t bq, const gml_attention_block_f32 *block, const gml_attention_strip_f32 *strip,
-                    const scratch *w)
-{
-    strip_of(2, bq, block, strip, w);
-}
-
-static void strip_3(int64_t bq, const gml_attention_block_f32 *block, const gml_attention_strip_f32 *strip,
-                    const scratch *w)
-{
-    strip_of(3, bq, block, strip, w);
-}
-
-static void step(int64_t bq, const gml_attention_block_f32 *block, const gml_attention_strip_f32 *strips,
-                 int64_t n_strips, float *memory)
-{
-    const scratch w = {.scores = memory,
-                       .lanes = memory + GML_KB0 * bq,
-                       .maximum = memory + (GML_KB0 + GML_SUM_LANES) * bq,
-                       .a = memory + (GML_KB0 + GML_SUM_LANES + 1) * bq,
-                       .b = memory + (GML_KB0 + GML_SUM_LANES + 2) * bq};
-    for (int64_t i = 0; i < n_strips; i++) {
-        const gml_attention_strip_f32 *strip = &strips[i];
-        if (strip->queries > 2 * AVX512_LANES)
-            strip_3(bq, block, strip, &w);
-        else if (strip->queries > AVX512_LANES)
-            strip_2(bq, block, strip, &w);
-        else
-            strip_1(bq, block, strip, &w);
+/* A function of its own for each number of vectors: the compilers assign registers by function. */
+#define STRIP(bq, vectors)                                                                                   \
+    static void strip_##bq##_##vectors(const gml_attention_block_f32 *block, const gml_attention_strip_f32 *strip, \
+                                       const workspace *w)                                                   \
+    {                                                                                                        \
+        strip_of(bq, vectors, block, strip, w);                                                              \
     }
+STRIP(48, 3)
+STRIP(48, 2)
+STRIP(48, 1)
+STRIP(32, 2)
+STRIP(32, 1)
+#undef STRIP
+
+static workspace workspace_of(int64_t bq, float *scratch)
+{
+    float *after = scratch + (GML_KB0 + GML_SUM_LANES) * bq;
+    return (workspace){.scores = scratch,
+                       .lanes = scratch + GML_KB0 * bq,
+                       .maximum = after,
+                       .a = after + bq,
+                       .b = after + 2 * bq};
 }
 
 void gml_attention_f32_48_avx512(const gml_attention_block_f32 *block, const gml_attention_strip_f32 *strips,
                                  int64_t n_strips, float *scratch)
 {
-    step(48, block, strips, n_strips, scratch);
+    const workspace w = workspace_of(48, scratch);
+    for (; n_strips > 0; n_strips--, strips++) {
+        if (strips->queries > 2 * AVX512_LANES)
+            strip_48_3(block, strips, &w);
+        else if (strips->queries > AVX512_LANES)
+            strip_48_2(block, strips, &w);
+        else
+            strip_48_1(block, strips, &w);
+    }
 }
 
 void gml_attention_f32_32_avx512(const gml_attention_block_f32 *block, const gml_attention_strip_f32 *strips,
                                  int64_t n_strips, float *scratch)
 {
-    step(32, block, strips, n_strips, scratch);
-}
-
-void gml_attention_f32_16_avx512(const gml_attention_block_f32 *block, const gml_attention_strip_f32 *strips,
-                                 int64_t n_strips, float *scratch)
-{
-    step(16, block, strips, n_strips, scratch);
+    const workspace w = workspace_of(32, scratch);
+    for (; n_strips > 0; n_strips--, strips++) {
+        if (strips->queries > AVX512_LANES)
+            strip_32_2(block, strips, &w);
+        else
+            strip_32_1(block, strips, &w);
+    }
 }

@@ -81,6 +81,6 @@ gml_pack_f32_fn gml_pack_f32_avx512;
 gml_map_f32_fn gml_exp2_f32_avx512, gml_exp_f32_avx512;
 gml_softmax_reduce_f32_fn gml_softmax_reduce_f32_avx512;
 gml_softmax_scale_f32_fn gml_softmax_scale_f32_avx512;
-gml_attention_step_f32_fn gml_attention_f32_48_avx512, gml_attention_f32_32_avx512, gml_attention_f32_16_avx512;
+gml_attention_step_f32_fn gml_attention_f32_48_avx512, gml_attention_f32_32_avx512;
 
 #endif

@@ -36,7 +36,7 @@ static void copy_rows(int64_t len, int64_t width, int64_t k, const float *src, i
 }
 
 /* Transposes the 4 x 4 elements inside each 128-bit lane: r[c] becomes, in lane q, column 4q + c of 4 rows. */
-AVX512_INLINE void transpose_lanes(__m512 *r)
+AVX512_INLINE void transpose_in_lanes(__m512 *r)
 {
     const __m512 a = _mm512_unpacklo_ps(r[0], r[1]), b = _mm512_unpackhi_ps(r[0], r[1]);
     const __m512 c = _mm512_unpacklo_ps(r[2], r[3]), d = _mm512_unpackhi_ps(r[2], r[3]);
@@ -44,6 +44,17 @@ AVX512_INLINE void transpose_lanes(__m512 *r)
     r[1] = _mm512_shuffle_ps(a, c, 0xee);
     r[2] = _mm512_shuffle_ps(b, d, 0x44);
     r[3] = _mm512_shuffle_ps(b, d, 0xee);
+}
+
+/* Transposes the 4 x 4 lanes of 128 bits: out[q] is lane q of a, b, c and d. */
+AVX512_INLINE void transpose_lanes(__m512 a, __m512 b, __m512 c, __m512 d, __m512 *out)
+{
+    const __m512 ab_even = _mm512_shuffle_f32x4(a, b, 0x88), ab_odd = _mm512_shuffle_f32x4(a, b, 0xdd);
+    const __m512 cd_even = _mm512_shuffle_f32x4(c, d, 0x88), cd_odd = _mm512_shuffle_f32x4(c, d, 0xdd);
+    out[0] = _mm512_shuffle_f32x4(ab_even, cd_even, 0x88);
+    out[1] = _mm512_shuffle_f32x4(ab_odd, cd_odd, 0x88);
+    out[2] = _mm512_shuffle_f32x4(ab_even, cd_even, 0xdd);
+    out[3] = _mm512_shuffle_f32x4(ab_odd, cd_odd, 0xdd);
 }
 
 /* Up to 16 source rows (len) by up to 16 columns (k), to k rows of `width` <= 16 elements. */
@@ -55,67 +66,71 @@ AVX512_INLINE void transpose_16(int64_t len, int64_t width, int64_t k, const flo
     for (int i = 0; i < 16; i++)
         r[i] = i < len ? _mm512_maskz_loadu_ps(columns, src + i * stride_len) : _mm512_setzero_ps();
     for (int i = 0; i < 16; i += 4)
-        transpose_lanes(r + i);
+        transpose_in_lanes(r + i);
     for (int c = 0; c < 4; c++) {
-        /* Lane q of r[4 * g + c] is column 4q + c of rows 4g .. 4g + 3: transpose the lanes. */
-        const __m512 a = _mm512_shuffle_f32x4(r[c], r[4 + c], 0x88), b = _mm512_shuffle_f32x4(r[c], r[4 + c], 0xdd);
-        const __m512 d = _mm512_shuffle_f32x4(r[8 + c], r[12 + c], 0x88);
-        const __m512 e = _mm512_shuffle_f32x4(r[8 + c], r[12 + c], 0xdd);
-        const __m512 column[4] = {_mm512_shuffle_f32x4(a, d, 0x88), _mm512_shuffle_f32x4(b, e, 0x88),
-                                  _mm512_shuffle_f32x4(a, d, 0xdd), _mm512_shuffle_f32x4(b, e, 0xdd)};
+        __m512 row[4];
+        transpose_lanes(r[c], r[4 + c], r[8 + c], r[12 + c], row);
         for (int q = 0; q < 4; q++)
             if (4 * q + c < k)
-                _mm512_mask_storeu_ps(dst + (4 * q + c) * ldd, lanes, column[q]);
+                _mm512_mask_storeu_ps(dst + (4 * q + c) * ldd, lanes, row[q]);
     }
 }
 
-/* The same for up to 8 source rows and a width of up to 8, with half the shuffles. */
+/* The same for up to 8 source rows and a width of up to 8: a register holds two rows. The upper one is stored
+ * through a mask from 8 elements before its place. Extracting it would be a trap: gcc joins the extraction and
+ * the masked store into vextractf32x8, which, unlike a masked move, faults on masked elements. */
 AVX512_INLINE void transpose_8(int64_t len, int64_t width, int64_t k, const float *src, int64_t stride_len,
                                float *dst, int64_t ldd)
 {
-    const __mmask16 columns = avx512_mask(k);
-    const __mmask8 lanes = (__mmask8)avx512_mask(width);
+    const __mmask16 columns = avx512_mask(k), low = avx512_mask(width), high = (__mmask16)(low << 8);
     __m512 r[8];
     for (int i = 0; i < 8; i++)
         r[i] = i < len ? _mm512_maskz_loadu_ps(columns, src + i * stride_len) : _mm512_setzero_ps();
-    transpose_lanes(r);
-    transpose_lanes(r + 4);
-    for (int c = 0; c < 4; c++) {
-        const __m512 a = _mm512_shuffle_f32x4(r[c], r[4 + c], 0x88), b = _mm512_shuffle_f32x4(r[c], r[4 + c], 0xdd);
-        const __m512 even = _mm512_shuffle_f32x4(a, a, 0xd8), odd = _mm512_shuffle_f32x4(b, b, 0xd8);
-        const __m256 column[4] = {_mm512_castps512_ps256(even), _mm512_castps512_ps256(odd),
-                                  _mm512_extractf32x8_ps(even, 1), _mm512_extractf32x8_ps(odd, 1)};
-        for (int q = 0; q < 4; q++)
-            if (4 * q + c < k)
-                _mm256_mask_storeu_ps(dst + (4 * q + c) * ldd, lanes, column[q]);
+    transpose_in_lanes(r);
+    transpose_in_lanes(r + 4);
+    for (int c = 0; c < 4; c += 2) {
+        __m512 rows[4];
+        transpose_lanes(r[c], r[4 + c], r[c + 1], r[5 + c], rows);
+        for (int q = 0; q < 4; q++) {
+            const int p = 4 * q + c;
+            float *to = dst + p * ldd;
+            if (p + 1 < k && ldd == 8 && width == 8) {
+                _mm512_storeu_ps(to, rows[q]);
+                continue;
+            }
+            if (p < k)
+                _mm512_mask_storeu_ps(to, low, rows[q]);
+            if (p + 1 < k)
+                _mm512_mask_storeu_ps(to + ldd - 8, high, rows[q]);
+        }
     }
+}
+
+/* One tile, with constants where it is whole. */
+AVX512_INLINE void transpose_tile(int64_t len, int64_t width, int64_t k, const float *src, int64_t stride_len,
+                                  float *dst, int64_t ldd)
+{
+    if (width > 8 && len == 16 && k == 16)
+        transpose_16(16, 16, 16, src, stride_len, dst, ldd);
+    else if (width > 8)
+        transpose_16(len, width, k, src, stride_len, dst, ldd);
+    else if (len == 8 && k == 16)
+        transpose_8(8, 8, 16, src, stride_len, dst, ldd);
+    else
+        transpose_8(len, width, k, src, stride_len, dst, ldd);
 }
 
 static void transpose(int64_t len, int64_t width, int64_t k, const float *src, int64_t stride_len, float *dst,
                       int64_t ldd)
 {
-    for (int64_t i = 0; i < len; i += AVX512_LANES) {
-        const int64_t rows = min64(len - i, AVX512_LANES);
-        const int64_t lanes = rows < AVX512_LANES ? min64(width - i, AVX512_LANES) : AVX512_LANES;
-        int64_t p = 0;
-        if (lanes <= 8) {
-            for (; p + AVX512_LANES <= k && rows == 8; p += AVX512_LANES)
-                transpose_8(8, lanes, AVX512_LANES, src + i * stride_len + p, stride_len, dst + p * ldd + i, ldd);
-            for (; p < k; p += AVX512_LANES)
-                transpose_8(rows, lanes, min64(k - p, AVX512_LANES), src + i * stride_len + p, stride_len,
-                            dst + p * ldd + i, ldd);
-        } else {
-            for (; p + AVX512_LANES <= k && rows == AVX512_LANES; p += AVX512_LANES)
-                transpose_16(AVX512_LANES, AVX512_LANES, AVX512_LANES, src + i * stride_len + p, stride_len,
-                             dst + p * ldd + i, ldd);
-            for (; p < k; p += AVX512_LANES)
-                transpose_16(rows, lanes, min64(k - p, AVX512_LANES), src + i * stride_len + p, stride_len,
-                             dst + p * ldd + i, ldd);
-        }
-    }
-    const int64_t filled = min64(width, (len + AVX512_LANES - 1) / AVX512_LANES * AVX512_LANES);
-    for (int64_t p = 0; p < k && filled < width; p++)
-        clear(width - filled, dst + p * ldd + filled);
+    int64_t i = 0;
+    for (; i < len; i += AVX512_LANES)
+        for (int64_t p = 0; p < k; p += AVX512_LANES)
+            transpose_tile(min64(len - i, AVX512_LANES), min64(width - i, AVX512_LANES),
+                           min64(k - p, AVX512_LANES), src + i * stride_len + p, stride_len, dst + p * ldd + i,
+                           ldd);
+    for (int64_t p = 0; p < k && i < width; p++)
+        clear(width - i, dst + p * ldd + i);
 }
 
 static void copy_elements(int64_t len, int64_t width, int64_t k, const float *src, int64_t stride_len,

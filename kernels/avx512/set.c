@@ -15,7 +15,6 @@ static const gml_attention_kernel_f32 attention_f32[] = {
     /* name                     bq  registers  step                        */
     {"attention_f32_48_avx512", 48, 28,        gml_attention_f32_48_avx512},
     {"attention_f32_32_avx512", 32, 19,        gml_attention_f32_32_avx512},
-    {"attention_f32_16_avx512", 16, 10,        gml_attention_f32_16_avx512},
 };
 
 static const gml_softmax_kernel_f32 softmax_f32 = {

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * The NEON kernel set: AArch64 Advanced SIMD, 32 registers of four floats, fused multiply-add by a lane.
- *
- * This header holds what has no single instruction: the exponentials, the tree of a sum and the tails of one to
- * three elements, which NEON cannot mask.
+ * NEON: what the kernels of this folder share. Idioms that are no single intrinsic, and the list of the folder's
+ * symbols. AArch64, 32 registers of 4 floats; elements are multiplied by a lane of a register, without a broadcast.
+ * There are no masks: tails of up to four elements are loaded and stored in pieces of two and one.
  */
 #ifndef GML_NEON_H
 #define GML_NEON_H
@@ -12,116 +11,153 @@
 #include "kernels/kernel.h"
 #include <arm_neon.h>
 #include <math.h>
+#include <stdint.h>
 #include <string.h>
-
-gml_gemm_tile_f32_fn gml_gemm_f32_8x12_neon, gml_gemm_f32_6x16_neon, gml_gemm_f32_12x8_neon,
-    gml_gemm_f32_4x20_neon;
-gml_pack_f32_fn gml_pack_f32_neon;
-gml_map_f32_fn gml_exp2_f32_neon, gml_exp_f32_neon;
-gml_softmax_reduce_f32_fn gml_softmax_reduce_f32_neon;
-gml_softmax_scale_f32_fn gml_softmax_scale_f32_neon;
-gml_attention_step_f32_fn gml_attention_f32_24_neon, gml_attention_f32_8_neon, gml_attention_f32_4_neon;
 
 #define NEON_LANES 4
 
-/* Adding 1.5 * 2^23 to |x| < 2^22 rounds x to the nearest even integer. */
-#define NEON_MAGIC 0x1.8p23f
+/* Functions that compile to one body for each set of constant arguments. */
+#define NEON_INLINE static inline __attribute__((always_inline))
 
-/* p(r) * 2^n. Half of the exponent is added to that of p, which is near 1, and the other half multiplied,
- * as 2^128 is no float. Conversion turns a NaN into 0, so that the NaN in p stays one. */
-static inline float32x4_t neon_exp2_of(float32x4_t r, float32x4_t n)
+/* Loops over the registers of a tile are unrolled, so that arrays become registers. Loops over k are not: a single
+ * step is long enough to hide its loop. */
+#ifdef __clang__
+#define NEON_UNROLL _Pragma("clang loop unroll(full)")
+#define NEON_ROLLED _Pragma("clang loop unroll(disable)")
+#else
+#define NEON_UNROLL _Pragma("GCC unroll 16")
+#define NEON_ROLLED _Pragma("GCC unroll 1")
+#endif
+
+/* Functions that are compiled alone, so that the addresses of one loop do not push those of another to the stack. */
+#define NEON_APART static __attribute__((noinline))
+
+/* x[0 .. n-1], for n in 1 .. 4; the other lanes are 0. */
+NEON_INLINE float32x4_t neon_load(int64_t n, const float *x)
 {
-    const int32x4_t i = vcvtq_s32_f32(n), half = vshrq_n_s32(i, 1), rest = vsubq_s32(i, half);
+    const float32x2_t zero = vdup_n_f32(0.0f);
+    switch (n) {
+    case 1:
+        return vcombine_f32(vld1_lane_f32(x, zero, 0), zero);
+    case 2:
+        return vcombine_f32(vld1_f32(x), zero);
+    case 3:
+        return vcombine_f32(vld1_f32(x), vld1_lane_f32(x + 2, zero, 0));
+    default:
+        return vld1q_f32(x);
+    }
+}
+
+/* y[0 .. n-1] = x, for n in 1 .. 4. */
+NEON_INLINE void neon_store(int64_t n, float *y, float32x4_t x)
+{
+    switch (n) {
+    case 1:
+        vst1q_lane_f32(y, x, 0);
+        break;
+    case 2:
+        vst1_f32(y, vget_low_f32(x));
+        break;
+    case 3:
+        vst1_f32(y, vget_low_f32(x));
+        vst1q_lane_f32(y + 2, x, 2);
+        break;
+    default:
+        vst1q_f32(y, x);
+    }
+}
+
+/* Lanes 0 .. n-1, for n in 0 .. 4. */
+NEON_INLINE uint32x4_t neon_mask(int64_t n)
+{
+    static const int32_t lane[NEON_LANES] = {0, 1, 2, 3};
+    return vcltq_s32(vld1q_s32(lane), vdupq_n_s32((int32_t)n));
+}
+
+/* acc + x * y[lane]. The instruction wants a literal; a constant lane leaves one of these. */
+NEON_INLINE float32x4_t neon_fma_lane(float32x4_t acc, float32x4_t x, float32x4_t y, int lane)
+{
+    switch (lane) {
+    case 0:
+        return vfmaq_laneq_f32(acc, x, y, 0);
+    case 1:
+        return vfmaq_laneq_f32(acc, x, y, 1);
+    case 2:
+        return vfmaq_laneq_f32(acc, x, y, 2);
+    default:
+        return vfmaq_laneq_f32(acc, x, y, 3);
+    }
+}
+
+/* 1 + r * (C1 + r * (C2 + ... + r * C6)), for |r| <= 1/2. */
+NEON_INLINE float32x4_t neon_poly_exp2(float32x4_t r)
+{
     float32x4_t p = vdupq_n_f32(GML_EXP2_C6);
     p = vfmaq_f32(vdupq_n_f32(GML_EXP2_C5), p, r);
     p = vfmaq_f32(vdupq_n_f32(GML_EXP2_C4), p, r);
     p = vfmaq_f32(vdupq_n_f32(GML_EXP2_C3), p, r);
     p = vfmaq_f32(vdupq_n_f32(GML_EXP2_C2), p, r);
     p = vfmaq_f32(vdupq_n_f32(GML_EXP2_C1), p, r);
-    p = vfmaq_f32(vdupq_n_f32(1.0f), p, r);
-    p = vreinterpretq_f32_s32(vaddq_s32(vreinterpretq_s32_f32(p), vshlq_n_s32(half, 23)));
-    return vmulq_f32(p, vreinterpretq_f32_s32(vshlq_n_s32(vaddq_s32(rest, vdupq_n_s32(127)), 23)));
+    return vfmaq_f32(vdupq_n_f32(1.0f), p, r);
 }
 
-/* y, or +0 in lanes where x < low; NaN is not below. */
-static inline float32x4_t neon_zero_below(float32x4_t y, float32x4_t x, float low)
+/* p * 2^n, selected to +0 in the lanes of `none`. n goes straight to the exponent, as no result is denormal.
+ * Conversion makes 0 of NaN, so that a NaN in p stays what it is. */
+NEON_INLINE float32x4_t neon_scale_exp2(float32x4_t p, float32x4_t n, uint32x4_t none)
 {
-    const uint32x4_t below = vcltq_f32(x, vdupq_n_f32(low));
-    return vreinterpretq_f32_u32(vbicq_u32(vreinterpretq_u32_f32(y), below));
+    const int32x4_t exponent = vshlq_n_s32(vcvtq_s32_f32(n), 23);
+    const int32x4_t y = vaddq_s32(vreinterpretq_s32_f32(p), exponent);
+    return vreinterpretq_f32_u32(vbicq_u32(vreinterpretq_u32_s32(y), none));
 }
 
-/* Any x. The upper bound gives infinity already; FMIN lets NaN pass. */
-static inline float32x4_t neon_exp2(float32x4_t x)
+/* exp2 of any x. FMIN lets NaN pass; 128 has n = 128 and p = 1, which make the bits of infinity. Below 128, n = 128
+ * meets p < 1 only, and n < -100 is selected away. */
+NEON_INLINE float32x4_t neon_exp2(float32x4_t x)
 {
-    x = vminq_f32(x, vdupq_n_f32(129.0f));
+    const uint32x4_t none = vcltq_f32(x, vdupq_n_f32(GML_EXP2_LOW));
+    x = vminq_f32(x, vdupq_n_f32(128.0f));
     const float32x4_t n = vrndnq_f32(x);
-    return neon_zero_below(neon_exp2_of(vsubq_f32(x, n), n), x, GML_EXP2_LOW);
+    return neon_scale_exp2(neon_poly_exp2(vsubq_f32(x, n)), n, none);
 }
 
-/* z <= 0 or NaN. */
-static inline float32x4_t neon_exp(float32x4_t z)
+/* exp of z <= 0 or NaN. */
+NEON_INLINE float32x4_t neon_exp(float32x4_t z)
 {
-    const float32x4_t log2e = vdupq_n_f32(GML_LOG2E), magic = vdupq_n_f32(NEON_MAGIC);
+    const float32x4_t log2e = vdupq_n_f32(GML_LOG2E), magic = vdupq_n_f32(0x1.8p23f);
+    const uint32x4_t none = vcltq_f32(z, vdupq_n_f32(GML_EXP_LOW));
     const float32x4_t n = vsubq_f32(vfmaq_f32(magic, z, log2e), magic);
     float32x4_t r = vfmaq_f32(vnegq_f32(n), z, log2e);
     r = vfmaq_f32(r, z, vdupq_n_f32(GML_LOG2E_LO));
-    return neon_zero_below(neon_exp2_of(r, n), z, GML_EXP_LOW);
+    return neon_scale_exp2(neon_poly_exp2(r), n, none);
 }
 
-/* The larger one; m where x is a quiet NaN, which is what FMAXNM gives. Results of arithmetic are never signalling. */
-static inline float32x4_t neon_max(float32x4_t x, float32x4_t m)
+/* x > m ? x : m for any x but a signalling NaN: FMAXNM takes a quiet NaN for missing. Results of arithmetic, which
+ * all maxima here are taken of, are never signalling. */
+NEON_INLINE float32x4_t neon_max(float32x4_t x, float32x4_t m)
 {
     return vmaxnmq_f32(x, m);
 }
 
-/* What is subtracted before exponentiation: a maximum without elements counts as 0. */
-static inline float32x4_t neon_pivot(float32x4_t m)
+/* m, or 0 where it is -infinity: what is subtracted before an exponential. */
+NEON_INLINE float32x4_t neon_finite_or_zero(float32x4_t m)
 {
-    return vbslq_f32(vceqq_f32(m, vdupq_n_f32(-INFINITY)), vdupq_n_f32(0.0f), m);
+    const uint32x4_t none = vceqq_f32(m, vdupq_n_f32(-INFINITY));
+    return vreinterpretq_f32_u32(vbicq_u32(vreinterpretq_u32_f32(m), none));
 }
 
-/* The tree of a sum over 16 virtual lanes: lanes 0 .. 3 are in s[0], 12 .. 15 in s[3]. */
-static inline float neon_sum(const float32x4_t s[GML_SUM_LANES / NEON_LANES])
+/* The tree over the 16 virtual lanes, four in each register: i + 8, i + 4, i + 2, i + 1. */
+NEON_INLINE float neon_sum_lanes(float32x4_t s0, float32x4_t s1, float32x4_t s2, float32x4_t s3)
 {
-    const float32x4_t four = vaddq_f32(vaddq_f32(s[0], s[2]), vaddq_f32(s[1], s[3]));
-    return vpadds_f32(vadd_f32(vget_low_f32(four), vget_high_f32(four)));
+    const float32x4_t x = vaddq_f32(vaddq_f32(s0, s2), vaddq_f32(s1, s3));
+    return vpadds_f32(vadd_f32(vget_low_f32(x), vget_high_f32(x)));
 }
 
-/* acc + b * a[lane]. The instruction wants a literal; a constant lane leaves one of these. */
-static inline __attribute__((always_inline)) float32x4_t neon_fma_lane(float32x4_t acc, float32x4_t b, float32x4_t a,
-                                                                       int lane)
-{
-    switch (lane) {
-    case 0:
-        return vfmaq_laneq_f32(acc, b, a, 0);
-    case 1:
-        return vfmaq_laneq_f32(acc, b, a, 1);
-    case 2:
-        return vfmaq_laneq_f32(acc, b, a, 2);
-    default:
-        return vfmaq_laneq_f32(acc, b, a, 3);
-    }
-}
-
-/* The first n elements, 1 <= n <= 3; the others are +0. */
-static inline float32x4_t neon_load_tail(int64_t n, const float *x)
-{
-    const float32x2_t zero = vdup_n_f32(0.0f);
-    if (n == 1)
-        return vcombine_f32(vld1_lane_f32(x, zero, 0), zero);
-    return vcombine_f32(vld1_f32(x), n == 2 ? zero : vld1_lane_f32(x + 2, zero, 0));
-}
-
-/* Stores the first n elements, 1 <= n <= 3. */
-static inline void neon_store_tail(int64_t n, float *y, float32x4_t x)
-{
-    if (n == 1) {
-        vst1q_lane_f32(y, x, 0);
-        return;
-    }
-    vst1_f32(y, vget_low_f32(x));
-    if (n == 3)
-        vst1q_lane_f32(y + 2, x, 2);
-}
+/* The symbols of this folder, in the order of its table (set.c). */
+gml_gemm_tile_f32_fn gml_gemm_f32_8x12_neon, gml_gemm_f32_6x16_neon, gml_gemm_f32_12x8_neon, gml_gemm_f32_4x20_neon;
+gml_pack_f32_fn gml_pack_f32_neon;
+gml_map_f32_fn gml_exp2_f32_neon, gml_exp_f32_neon;
+gml_softmax_reduce_f32_fn gml_softmax_reduce_f32_neon;
+gml_softmax_scale_f32_fn gml_softmax_scale_f32_neon;
+gml_attention_step_f32_fn gml_attention_f32_24_neon, gml_attention_f32_8_neon, gml_attention_f32_4_neon;
 
 #endif

@@ -104,12 +104,15 @@ static bool bound_keys(const attention_run *run, strip *s, int64_t j0, int64_t k
     return true;
 }
 
-/* Gathers bias and keep into the tile [keys][bq] of the strip. Returns whether any element masks or adds. */
-static bool gather_bias(const attention_run *run, strip *s, int64_t batch, int64_t kv_head, int64_t j0, int64_t keys)
+/* What a gathered tile of bias does to a block: nothing, something, or mask all of it, as far as keep tells. */
+typedef enum tile_effect { TILE_PASSES, TILE_ADDS, TILE_MASKS_ALL } tile_effect;
+
+/* Gathers bias and keep into the tile [keys][bq] of the strip. */
+static tile_effect gather_bias(const attention_run *run, strip *s, int64_t batch, int64_t kv_head, int64_t j0, int64_t keys)
 {
     const gml_attention_problem *p = run->view.problem;
     const int64_t bq = run->plan->kernel->bq;
-    bool any = p->bias != NULL;
+    int64_t masked = 0;
     if (!p->bias)
         memset(s->bias, 0, (size_t)(keys * bq) * sizeof(float));
     for (int64_t i = 0, n; i < s->queries; i += n) {
@@ -130,10 +133,12 @@ static bool gather_bias(const attention_run *run, strip *s, int64_t batch, int64
             for (int64_t j = 0; j < keys; j++)
                 if (!keep[r * p->keep_stride[2] + j * p->keep_stride[3]]) {
                     s->bias[j * bq + i + r] = -INFINITY;
-                    any = true;
+                    masked++;
                 }
     }
-    return any;
+    if (masked == s->queries * keys)
+        return TILE_MASKS_ALL;
+    return p->bias || masked ? TILE_ADDS : TILE_PASSES;
 }
 
 /* Normalises a strip, writes its rows and logsumexps, and recomputes those that masked keys made non-finite. */
@@ -143,12 +148,12 @@ static void end_strip(const attention_run *run, strip *s, int64_t batch, int64_t
     const int64_t bq = run->plan->kernel->bq;
     float inverse[GML_MAX_BQ], spoilt[GML_MAX_BQ];
     for (int64_t i = 0; i < bq; i++) {
-        inverse[i] = s->l[i] == 0.0f ? 0.0f : 1.0f / s->l[i];
+        inverse[i] = 1.0f / s->l[i];
         spoilt[i] = 0.0f;
     }
     for (int64_t d = 0; d < p->v_head_dim; d++)
         for (int64_t i = 0; i < bq; i++) {
-            const float o = s->ot[d * bq + i] * inverse[i] + 0.0f;
+            const float o = s->l[i] == 0.0f ? 0.0f : s->ot[d * bq + i] * inverse[i] + 0.0f;
             s->ot[d * bq + i] = o;
             spoilt[i] += o * 0.0f; /* NaN as soon as one element is not finite */
         }
@@ -211,13 +216,16 @@ static void run_task(const attention_run *run, int64_t task, char *memory)
             if (j >= s->most)
                 continue;
             const bool bounded = bound_keys(run, s, j, block.keys);
-            const bool biased = (p->bias || p->keep) && gather_bias(run, s, batch, kv_head, j, block.keys);
-            s->masked |= bounded || biased;
+            const tile_effect effect =
+                p->bias || p->keep ? gather_bias(run, s, batch, kv_head, j, block.keys) : TILE_PASSES;
+            if (effect == TILE_MASKS_ALL)
+                continue;
+            s->masked |= bounded || effect == TILE_ADDS;
             active[n++] = (gml_attention_strip_f32){
                 .queries = s->queries,
                 .qt = s->qt, .ot = s->ot, .m = s->m, .l = s->l,
                 .lo = bounded ? s->lo : NULL, .hi = bounded ? s->hi : NULL,
-                .bias = biased ? s->bias : NULL};
+                .bias = effect == TILE_ADDS ? s->bias : NULL};
         }
         if (n)
             kernel->step(&block, active, n, (float *)memory);

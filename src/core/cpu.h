@@ -7,6 +7,7 @@
 #define GML_CORE_CPU_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 typedef struct gml_cache {
@@ -20,22 +21,38 @@ typedef struct gml_machine {
     char model[64];              /* CPUID brand string or "implementer/part"; for show only    */
     gml_cache l1d, l2, l3;       /* as reported                                                */
     int32_t cpus_online;         /* >= 1                                                       */
-    int32_t cpus_allowed;        /* in the affinity mask, >= 1                                 */
+    int32_t cpus_allowed;        /* in the affinity mask before OpenMP bound this thread, >= 1 */
     int32_t cpus_quota;          /* cgroup CPU quota rounded up; 0: none                       */
 } gml_machine;
 
 /* Reads everything. Never fails: what cannot be read is 0 (or 1 for CPU counts). */
 void gml_machine_detect(gml_machine *machine);
 
-/* The pieces, for tests with made-up file systems: `root` replaces "" before /sys and /proc. */
+/* The pieces, for tests with made-up file systems: `root` replaces "" before /sys and /proc. Caches are
+ * filled in where `machine` has 0 bytes: first by the kernel's account, then by the processor's. */
 uint64_t gml_cpu_features(void);
 void gml_cpu_caches(const char *root, gml_machine *machine);
+void gml_cpu_identify(const char *root, gml_machine *machine); /* vendor, model, and on x86 the caches */
 int32_t gml_cpu_quota(const char *root);
+
+/* The contents of root + path, cut to size - 1 bytes; "" and false when it cannot be read. */
+bool gml_cpu_read(const char *root, const char *path, char *text, size_t size);
+
+#if defined(__x86_64__)
+/* What cpu_x86.c asks the processor, for tests with made-up processors. */
+typedef struct gml_x86 {
+    bool (*cpuid)(uint32_t leaf, uint32_t subleaf, uint32_t regs[4]); /* eax .. edx; false: no such leaf */
+    uint64_t (*xcr0)(void);                                          /* called where CPUID has OSXSAVE   */
+} gml_x86;
+
+uint64_t gml_x86_features(const gml_x86 *cpu);
+void gml_x86_caches(const gml_x86 *cpu, gml_machine *machine);
+#endif
 
 /* The cache sizes to plan with: reported ones where they are sane, otherwise the common lower bound
  * 32 KB L1d, 256 KB L2, and no L3. Hypervisors report none, or a terabyte. Always increasing, > 0 for
- * L1 and L2; l3 may be 0. Bytes a thread may count on: a shared cache is divided by its sharers among
- * the CPUs allowed. */
+ * L1 and L2; l3 may be 0. Bytes a thread may count on: a shared cache is divided by those of `threads`,
+ * spread evenly over the CPUs allowed, that share it. */
 typedef struct gml_cache_budget {
     int64_t l1d, l2, l3;
 } gml_cache_budget;

@@ -72,6 +72,14 @@ static float factor(const softmax_row *row, const softmax_state *state, float m)
     return exponential(row->set, m - finite_or_zero(state->m)) * (1.0f / state->l);
 }
 
+/* One segment: the factors of the merge are 0 and 1, so its maximum and sum are the row's. */
+static void one_segment(const softmax_row *row)
+{
+    float m, l;
+    row->set->softmax_f32->reduce(row->cols, row->scale, row->x, row->bias, row->keep, row->y, &m, &l);
+    row->set->softmax_f32->scale(row->cols, l == 0.0f ? 0.0f : 1.0f / l, row->y);
+}
+
 static void short_row(const softmax_row *row)
 {
     float m[GML_SEGMENTS_KEPT];
@@ -110,10 +118,12 @@ static void run_row(const softmax_run *run, int64_t i)
     };
     if (row.cols < problem->cols)
         memset(row.y + row.cols, 0, (size_t)(problem->cols - row.cols) * sizeof(float));
-    if (row.cols <= (int64_t)GML_SEGMENTS_KEPT * GML_RS0)
-        short_row(&row);
-    else
+    if (row.cols > (int64_t)GML_SEGMENTS_KEPT * GML_RS0)
         long_row(&row);
+    else if (row.cols > GML_RS0)
+        short_row(&row);
+    else if (row.cols > 0)
+        one_segment(&row);
 }
 
 static void worker(void *argument, int64_t index)

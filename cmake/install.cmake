@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: BSD-3-Clause
+#
+# cmake --install: headers, libraries, and what find_package(Gemmule) and pkg-config read. cli/ adds the command.
+include(CMakePackageConfigHelpers)
+
+set(installed)
+if(GEMMULE_SHARED)
+  list(APPEND installed gemmule)
+endif()
+if(GEMMULE_STATIC)
+  list(APPEND installed gemmule_static)
+endif()
+if(NOT installed)
+  message(FATAL_ERROR "GEMMULE_SHARED and GEMMULE_STATIC are both off: there would be no library to install")
+endif()
+install(TARGETS ${installed} EXPORT GemmuleTargets
+  LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}
+  ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
+install(DIRECTORY include/gemmule DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.h")
+install(FILES LICENSE README.md CHANGELOG.md docs/arithmetic.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
+
+set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/Gemmule)
+install(EXPORT GemmuleTargets NAMESPACE Gemmule:: DESTINATION ${package_dir})
+configure_package_config_file(cmake/GemmuleConfig.cmake.in ${PROJECT_BINARY_DIR}/GemmuleConfig.cmake
+  INSTALL_DESTINATION ${package_dir})
+# Before 1.0 a minor version may change the interface, and any may change bits.
+write_basic_package_version_file(${PROJECT_BINARY_DIR}/GemmuleConfigVersion.cmake COMPATIBILITY SameMinorVersion)
+install(FILES ${PROJECT_BINARY_DIR}/GemmuleConfig.cmake ${PROJECT_BINARY_DIR}/GemmuleConfigVersion.cmake
+  DESTINATION ${package_dir})
+
+# The prefix is found from the place of the .pc file, so that an installed tree may be moved.
+list(TRANSFORM gemmule_needs PREPEND "-l" OUTPUT_VARIABLE pc_needs)
+list(JOIN pc_needs " " pc_needs)
+file(RELATIVE_PATH pc_prefix /prefix/${CMAKE_INSTALL_LIBDIR}/pkgconfig /prefix)
+configure_file(cmake/gemmule.pc.in ${PROJECT_BINARY_DIR}/gemmule.pc @ONLY)
+install(FILES ${PROJECT_BINARY_DIR}/gemmule.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)

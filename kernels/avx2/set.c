@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * The table of the AVX2 kernels.
+ */
+#include "kernels/avx2/avx2.h"
+
+static const gml_gemm_kernel_f32 gemm_f32[] = {
+    /* name                   mr  nr  registers loads  tile                    */
+    {"gemm_f32_6x16_avx2",     6, 16, 15,        8,    gml_gemm_f32_6x16_avx2},
+    {"gemm_f32_4x24_avx2",     4, 24, 16,        7,    gml_gemm_f32_4x24_avx2},
+    {"gemm_f32_12x8_avx2",    12,  8, 14,       13,    gml_gemm_f32_12x8_avx2},
+};
+
+static const gml_attention_kernel_f32 attention_f32[] = {
+    /* name                   bq  registers  step                      */
+    {"attention_f32_24_avx2", 24, 16,        gml_attention_f32_24_avx2},
+    {"attention_f32_16_avx2", 16, 15,        gml_attention_f32_16_avx2},
+    {"attention_f32_8_avx2",   8, 10,        gml_attention_f32_8_avx2},
+};
+
+static const gml_softmax_kernel_f32 softmax_f32 = {
+    "softmax_f32_avx2", gml_softmax_reduce_f32_avx2, gml_softmax_scale_f32_avx2,
+};
+
+const gml_kernel_set gml_set_avx2 = {
+    .isa = "avx2",
+    .needs = GML_CPU_AVX2 | GML_CPU_FMA,
+    .lanes = AVX2_LANES,
+    .registers = 16,
+    .n_gemm_f32 = sizeof gemm_f32 / sizeof *gemm_f32,
+    .n_attention_f32 = sizeof attention_f32 / sizeof *attention_f32,
+    .gemm_f32 = gemm_f32,
+    .attention_f32 = attention_f32,
+    .softmax_f32 = &softmax_f32,
+    .pack_f32 = gml_pack_f32_avx2,
+    .exp2_f32 = gml_exp2_f32_avx2,
+    .exp_f32 = gml_exp_f32_avx2,
+};

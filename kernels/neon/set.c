@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * The table of the NEON kernels.
+ */
+#include "kernels/neon/neon.h"
+
+static const gml_gemm_kernel_f32 gemm_f32[] = {
+    /* name                  mr  nr  registers loads  tile                    */
+    {"gemm_f32_8x12_neon",    8, 12, 29,        5,    gml_gemm_f32_8x12_neon},
+    {"gemm_f32_6x16_neon",    6, 16, 30,        6,    gml_gemm_f32_6x16_neon},
+    {"gemm_f32_12x8_neon",   12,  8, 29,        5,    gml_gemm_f32_12x8_neon},
+    {"gemm_f32_4x20_neon",    4, 20, 26,        6,    gml_gemm_f32_4x20_neon},
+};
+
+static const gml_attention_kernel_f32 attention_f32[] = {
+    /* name                   bq  registers  step                      */
+    {"attention_f32_24_neon", 24, 29,        gml_attention_f32_24_neon},
+    {"attention_f32_8_neon",   8, 26,        gml_attention_f32_8_neon},
+    {"attention_f32_4_neon",   4, 17,        gml_attention_f32_4_neon},
+};
+
+static const gml_softmax_kernel_f32 softmax_f32 = {
+    "softmax_f32_neon", gml_softmax_reduce_f32_neon, gml_softmax_scale_f32_neon,
+};
+
+const gml_kernel_set gml_set_neon = {
+    .isa = "neon",
+    .needs = GML_CPU_NEON,
+    .lanes = NEON_LANES,
+    .registers = 32,
+    .n_gemm_f32 = sizeof gemm_f32 / sizeof *gemm_f32,
+    .n_attention_f32 = sizeof attention_f32 / sizeof *attention_f32,
+    .gemm_f32 = gemm_f32,
+    .attention_f32 = attention_f32,
+    .softmax_f32 = &softmax_f32,
+    .pack_f32 = gml_pack_f32_neon,
+    .exp2_f32 = gml_exp2_f32_neon,
+    .exp_f32 = gml_exp_f32_neon,
+};

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Each operation has a table of sizes, and each row of it four variants; storage orders, factors, masks and
+ * classes of values go round with the number of the case. Sizes surround the constants of the contract and
+ * the tiles of today's kernels, but depend on neither.
+ */
+#include "proof/cases.h"
+#include <gemmule/softmax.h>
+#include <math.h>
+
+#define VARIANTS     4
+#define COUNT(table) ((int32_t)(sizeof table / sizeof *table))
+
+static const int16_t gemm_sizes[][3] = {
+    {1, 1, 1},      {1, 1, 513},     {1, 17, 33},    {17, 1, 33},   {2, 3, 4},     {5, 7, 3},
+    {6, 16, 64},    {7, 17, 65},     {8, 48, 128},   {9, 49, 127},  {12, 32, 100}, {13, 33, 511},
+    {14, 32, 512},  {15, 31, 513},   {16, 64, 16},   {17, 65, 31},  {24, 24, 24},  {31, 29, 37},
+    {33, 47, 1024}, {48, 8, 96},     {49, 9, 1025},  {64, 64, 64},  {65, 63, 62},  {3, 200, 40},
+    {200, 3, 40},   {97, 101, 103},  {1, 256, 600},  {256, 1, 600}, {4, 4, 2000},  {50, 70, 520},
+    {70, 50, 1030}, {128, 128, 128}, {0, 5, 5},      {5, 0, 5},     {5, 5, 0},     {100, 110, 600},
+    {61, 67, 1541}, {150, 20, 300},  {20, 300, 150}, {1, 1, 5000},
+};
+
+static const int16_t softmax_cols[] = {1,   2,   3,    5,    8,    15,   16,   17,   31,
+                                       33,  64,  65,   100,  127,  128,  129,  255,  257,
+                                       500, 777, 1000, 4095, 4096, 4097, 8192, 8193, 10000};
+
+/* batch, heads, kv_heads, q_len, kv_len, head_dim, v_head_dim */
+static const int16_t attention_sizes[][7] = {
+    {1, 1, 1, 1, 1, 1, 1},       {1, 1, 1, 1, 2, 2, 3},       {2, 1, 1, 3, 5, 7, 7},
+    {1, 2, 1, 8, 8, 16, 16},     {1, 2, 2, 17, 17, 33, 31},   {1, 4, 2, 16, 16, 64, 64},
+    {1, 4, 1, 31, 33, 64, 64},   {2, 2, 2, 48, 48, 64, 64},   {1, 1, 1, 49, 127, 80, 80},
+    {1, 1, 1, 50, 128, 64, 64},  {1, 1, 1, 33, 129, 64, 64},  {1, 1, 1, 20, 255, 128, 128},
+    {1, 2, 1, 9, 256, 96, 64},   {1, 3, 1, 7, 257, 64, 96},   {1, 8, 2, 1, 300, 64, 64},
+    {3, 6, 3, 1, 64, 40, 40},    {1, 32, 1, 1, 130, 16, 16},  {1, 1, 1, 100, 100, 1, 128},
+    {1, 1, 1, 100, 100, 128, 1}, {2, 2, 1, 25, 400, 24, 8},   {1, 1, 1, 64, 385, 64, 64},
+    {1, 1, 1, 300, 20, 32, 32},  {1, 1, 1, 5, 1000, 64, 64},  {1, 2, 2, 60, 140, 65, 63},
+    {1, 1, 1, 4, 0, 8, 8},       {0, 2, 1, 4, 4, 8, 8},       {1, 1, 1, 0, 4, 8, 8},
+    {1, 12, 12, 24, 24, 32, 32}, {1, 2, 1, 130, 270, 64, 64}, {1, 1, 1, 96, 513, 40, 48},
+};
+
+/* Mostly usual values; each class comes round. */
+static const proof_values values[] = {PROOF_UNIFORM, PROOF_INTEGERS, PROOF_SPREAD,  PROOF_UNIFORM,
+                                      PROOF_WIDE,    PROOF_SPECIALS, PROOF_UNIFORM, PROOF_DENORMAL,
+                                      PROOF_SPREAD,  PROOF_UNIFORM,  PROOF_EXTREME};
+
+int32_t proof_case_count(void)
+{
+    return VARIANTS * (COUNT(gemm_sizes) + COUNT(softmax_cols) + COUNT(attention_sizes));
+}
+
+static proof_gemm gemm_case(int32_t number, int32_t row, int32_t variant)
+{
+    static const float factor[][2] = {{1, 0},    {1, 1},  {-0.75f, 0.5f}, {1, -0.0f},
+                                      {2.5f, 1}, {1, -1}, {0, 0.5f}};
+    static const int64_t gap[] = {0, 1, 17, 0, 64};
+    proof_gemm g = {.m = gemm_sizes[row][0], .n = gemm_sizes[row][1], .k = gemm_sizes[row][2]};
+    g.alpha = factor[number % COUNT(factor)][0];
+    g.beta = factor[number % COUNT(factor)][1];
+    g.a = (proof_layout){.by_column = variant & 1, .inner = number % 13 ? 1 : 2, .gap = gap[number % 5]};
+    g.b =
+        (proof_layout){.by_column = variant & 2, .inner = number % 11 ? 1 : 3, .gap = gap[(number + 1) % 5]};
+    g.c = (proof_layout){
+        .by_column = number % 3 == 0, .inner = number % 7 ? 1 : 2, .gap = gap[(number + 2) % 5]};
+    g.values = values[number % COUNT(values)];
+    g.seed = (uint64_t)number;
+    return g;
+}
+
+static proof_softmax softmax_case(int32_t number, int32_t row, int32_t variant)
+{
+    static const float scale[] = {0, 0.125f, -1.5f};
+    proof_softmax s = {.rows = 1 + number % 9, .cols = softmax_cols[row], .masked = 1 + number % 6};
+    s.gap = number % 2 ? number % 20 : 0;
+    s.in_place = number % 3 == 0;
+    s.bias = variant & 1;
+    s.keep = variant & 2;
+    s.bias_broadcast = number % 4 == 0;
+    s.keep_broadcast = number % 5 == 0;
+    s.scale = scale[number % 3];
+    s.causal = number % 4;
+    s.causal_offset = s.causal == GML_CAUSAL_OFFSET ? number % 7 - 3 : 0;
+    s.values = values[number % COUNT(values)];
+    s.seed = (uint64_t)number;
+    return s;
+}
+
+static proof_attention attention_case(int32_t number, int32_t row, int32_t variant)
+{
+    static const float scale[] = {0, 0, 0.5f, 0, -1};
+    const int16_t *size = attention_sizes[row];
+    proof_attention a = {.batch = size[0],
+                         .heads = size[1],
+                         .kv_heads = size[2],
+                         .q_len = size[3],
+                         .kv_len = size[4],
+                         .head_dim = size[5],
+                         .v_head_dim = size[6]};
+    a.token_major = number % 2;
+    a.kv_broadcast = number % 7 == 0;
+    a.gap = number % 3 ? 0 : number % 20;
+    a.in_place = a.head_dim == a.v_head_dim && number % 5 == 0;
+    a.lse = number % 3 != 0;
+    a.bias = variant & 1;
+    a.keep = variant & 2;
+    a.bias_broadcast = (unsigned)number % 8;
+    a.keep_broadcast = (unsigned)number / 3 % 8;
+    a.masked = 1 + number % 6;
+    a.dead = number % 3 == 0 ? number % 4 : 0;
+    a.hot = number % 11 == 0 || number % 26 == 13;
+    a.sunk = number % 13 == 0 ? number % 2 ? a.kv_len : a.kv_len / 2 : 0;
+    a.scale = scale[number % COUNT(scale)];
+    a.causal = number / 2 % 4;
+    a.causal_offset = a.causal == GML_CAUSAL_OFFSET ? number % 9 - 4 : 0;
+    a.values = values[number % COUNT(values)];
+    a.seed = (uint64_t)number;
+    return a;
+}
+
+static void one_case(proof_session *session, const proof_subject *subject, int32_t number, proof_sha256 *sha)
+{
+    const unsigned char little[4] = {(unsigned char)number, (unsigned char)(number >> 8), 0, 0};
+    const int32_t gemm_rows = COUNT(gemm_sizes), softmax_rows = COUNT(softmax_cols);
+    const int32_t variant = (number - 1) % VARIANTS;
+    int32_t row = (number - 1) / VARIANTS;
+    proof_sha256_add(sha, little, sizeof little);
+    if (row < gemm_rows) {
+        const proof_gemm g = gemm_case(number, row, variant);
+        proof_gemm_case(session, subject, &g, sha);
+        return;
+    }
+    row -= gemm_rows;
+    if (row < softmax_rows) {
+        const proof_softmax s = softmax_case(number, row, variant);
+        proof_softmax_case(session, subject, &s, sha);
+        return;
+    }
+    row -= softmax_rows;
+    const proof_attention a = attention_case(number, row, variant);
+    proof_attention_case(session, subject, &a, sha);
+}
+
+void proof_fixed_cases(proof_session *session, const proof_subject *subject, char hex[65])
+{
+    char whole[sizeof session->subject];
+    proof_sha256 sha;
+    snprintf(whole, sizeof whole, "%.60s", session->subject);
+    proof_sha256_begin(&sha);
+    for (int32_t number = 1; number <= proof_case_count(); number++) {
+        snprintf(session->subject, sizeof session->subject, "%.60s, case %d", whole, (int)number);
+        one_case(session, subject, number, &sha);
+    }
+    proof_sha256_end(&sha, hex);
+    snprintf(session->subject, sizeof session->subject, "%.60s", whole);
+}

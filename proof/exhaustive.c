@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "proof/exhaustive.h"
+#include "proof/compare.h"
+#include "proof/spec/spec.h"
+#include "src/core/cpu.h"
+#include "src/core/runtime.h"
+#include "src/core/select.h"
+#include <math.h>
+#include <stdatomic.h>
+
+#define CHUNK 4096 /* arguments of one call: three such arrays stay in L1 and L2 */
+#define TASK  (1 << 24)
+
+typedef struct exhaustion {
+    gml_map_f32_fn *map;
+    float (*formula)(float);
+    uint32_t first;
+    _Atomic int64_t wrong; /* arguments */
+    _Atomic uint32_t example;
+} exhaustion;
+
+static void task(void *argument, int64_t index)
+{
+    exhaustion *e = argument;
+    float x[CHUNK], y[CHUNK], expected[CHUNK];
+    const uint32_t first = e->first + (uint32_t)index * TASK;
+    for (uint32_t offset = 0; offset < TASK; offset += CHUNK) {
+        for (uint32_t i = 0; i < CHUNK; i++) {
+            x[i] = proof_from_bits(first + offset + i);
+            expected[i] = e->formula(x[i]);
+        }
+        e->map(CHUNK, x, y);
+        const int64_t at = proof_first_difference(CHUNK, y, expected);
+        if (at >= 0) {
+            atomic_fetch_add(&e->wrong, 1);
+            atomic_store(&e->example, first + offset + (uint32_t)at);
+        }
+    }
+}
+
+void proof_exhaust(proof_session *session, gml_map_f32_fn *map, float (*formula)(float), bool negative)
+{
+    gml_machine machine;
+    gml_machine_detect(&machine);
+    const int32_t cpus = gml_machine_cpus(&machine);
+    gml_runtime runtime = {.set = gml_set_by_name("ref"),
+                           .threads = cpus,
+                           .threads_asked = true,
+                           .allocate = gml_default_allocate,
+                           .release = gml_default_release};
+    exhaustion e = {.map = map, .formula = formula, .first = negative ? UINT32_C(0x80000000) : 0};
+    const int64_t tasks = negative ? 128 : 256;
+
+    /* In portions, so that progress is seen. */
+    for (int64_t done = 0; done < tasks; done += cpus) {
+        const int64_t now = tasks - done < cpus ? tasks - done : cpus;
+        gml_parallel(&runtime, (int32_t)now, task, &e);
+        e.first += (uint32_t)now * TASK;
+        proof_case_begin(session);
+        proof_case_label(session, "all arguments below 0x%08x", (unsigned)e.first);
+        proof_count(session);
+    }
+    if (e.wrong) {
+        const float x = proof_from_bits(e.example), must = formula(x);
+        float is;
+        char text[128];
+        map(1, &x, &is);
+        proof_describe_difference(text, sizeof text, is, must);
+        proof_fail(session, "of 0x%08x (%.9g) %s, and in %lld more blocks of arguments", (unsigned)e.example,
+                   (double)x, text, (long long)(e.wrong - 1));
+    }
+}
+
+double proof_exp2_error(uint32_t first, uint32_t step, uint64_t count)
+{
+    double worst = 0.0;
+    uint32_t bits = first;
+    for (uint64_t i = 0; i < count; i++, bits += step) {
+        const float x = proof_from_bits(bits), y = spec_exp2_f32(x);
+        if (isnan(x) || x >= 128.0f || x < -151.0f)
+            continue;
+        /* The double is off by less than 2^-52 of itself, which is nothing here. */
+        const double exact = exp2((double)x);
+        int exponent;
+        frexp(exact, &exponent);
+        const double unit = ldexp(1.0, exponent - 24 < -149 ? -149 : exponent - 24);
+        const double error = fabs((double)y - exact) / unit;
+        worst = error > worst ? error : worst;
+    }
+    return worst;
+}

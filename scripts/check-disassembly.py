@@ -1,0 +1,195 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""Inspects the k-loops of the kernels in their object files.
+
+    scripts/check-disassembly.py --objdump OBJDUMP --set kernels/<isa>/set.c OBJECT...
+
+A k-loop is an innermost loop that does nothing with vectors but load them, broadcast them and feed them to fused
+multiply-adds. In every k-loop there is no access to the stack. The largest k-loop of each register tile in the table
+has mr * nr / lanes fused multiply-adds a step, and the loads a step that the table states.
+"""
+import argparse
+import re
+import subprocess
+import sys
+from collections import namedtuple
+
+Instruction = namedtuple("Instruction", "address name operands")
+LANES = {"avx2": 8, "avx512": 16, "neon": 4}
+
+
+class X86:
+    fma = re.compile(r"vfn?m(add|sub)\d+ps$")
+    # What a k-loop does with vectors beside multiplying.
+    harmless = re.compile(r"vmov[au]p[sd]$|vmovdq|vbroadcast|vxorps$|vpxor|vpermilps$|vshufps$|vmovss$")
+    jump = re.compile(r"j\w+$")
+    end = re.compile(r"jmp$|ret")
+    comment = "#"
+
+    @staticmethod
+    def stack(instruction, frame):
+        return "(%rsp" in instruction.operands or (frame and "(%rbp" in instruction.operands)
+
+    @staticmethod
+    def has_frame(body):
+        return any(i.name == "mov" and i.operands == "%rsp,%rbp" for i in body)
+
+    @staticmethod
+    def loads(instruction):
+        # AT&T syntax: a memory operand that is not the last one is read.
+        if not instruction.name.startswith("v"):
+            return 0
+        operands = re.split(r",(?![^(]*\))", instruction.operands)
+        return sum("(" in operand for operand in operands[:-1])
+
+
+class Arm:
+    fma = re.compile(r"fml[as]$")
+    jump = re.compile(r"b(\.\w+)?$|cbn?z$|tbn?z$")
+    end = re.compile(r"(b|br|ret)$")
+    comment = "//"
+    arithmetic = re.compile(r"f(add|sub|mul|max|min|div|cm\w+|cvt\w*|rint\w)$|bsl$|bit$|bif$")
+
+    @staticmethod
+    def stack(instruction, frame):
+        return bool(re.search(r"\[(sp|x29)\b" if frame else r"\[sp\b", instruction.operands))
+
+    @staticmethod
+    def has_frame(body):
+        return any(i.name == "mov" and i.operands == "x29, sp" for i in body)
+
+    @staticmethod
+    def loads(instruction):
+        if instruction.name in ("ldp", "ldnp"):
+            return 2 if instruction.operands.startswith("q") else 0
+        if instruction.name in ("ldr", "ldur"):
+            return 1 if re.match(r"[qds]\d", instruction.operands) else 0
+        if re.match(r"ld1", instruction.name):
+            registers = re.match(r"\{v(\d+)\.\w+(?:\[\d\])?-v(\d+)|\{([^}]*)\}", instruction.operands)
+            if registers[1]:
+                return int(registers[2]) - int(registers[1]) + 1
+            return registers[3].count("v")
+        return 0
+
+
+def is_k_loop(machine, loop):
+    if not any(machine.fma.match(i.name) for i in loop):
+        return False
+    if machine is Arm:
+        return not any(Arm.arithmetic.match(i.name) and re.search(r"v\d+\.", i.operands) for i in loop)
+    return all(not i.name.startswith("v") or machine.fma.match(i.name) or machine.harmless.match(i.name) for i in loop)
+
+
+def functions(machine, objdump, path):
+    text = subprocess.run([objdump, "-d", "--no-show-raw-insn", path], check=True, capture_output=True, text=True).stdout
+    body = {}
+    name = None
+    for line in text.splitlines():
+        header = re.match(r"[0-9a-f]+ <(.+)>:$", line)
+        if header:
+            name = header[1]
+            body[name] = []
+            continue
+        line = line.split(machine.comment)[0]
+        instruction = re.match(r"\s*([0-9a-f]+):\s+(?:(?:notrack|bnd|rep|lock|data16)\s+)*(\S+)\s*(.*?)\s*$", line)
+        if instruction and name:
+            body[name].append(Instruction(int(instruction[1], 16), instruction[2], instruction[3]))
+    return body
+
+
+def successors(machine, body):
+    """For each instruction, the indices of those that may follow it."""
+    index = {i.address: n for n, i in enumerate(body)}
+    following = []
+    for n, i in enumerate(body):
+        after = [] if machine.end.match(i.name) or n + 1 == len(body) else [n + 1]
+        if machine.jump.match(i.name):
+            target = re.search(r"\b([0-9a-f]+) <", i.operands)
+            if target and int(target[1], 16) in index:
+                after.append(index[int(target[1], 16)])
+        following.append(after)
+    return following
+
+
+def innermost_loops(machine, body):
+    """The natural loops of a function that contain no other: what reaches a backward jump without passing its target."""
+    following = successors(machine, body)
+    before = [[] for _ in body]
+    for n, after in enumerate(following):
+        for target in after:
+            before[target].append(n)
+    loops = {}
+    for n, after in enumerate(following):
+        for head in after:
+            if head > n:
+                continue
+            members = {head, n}
+            reach = [n] if n != head else []
+            while reach:
+                for m in before[reach.pop()]:
+                    if m not in members:
+                        members.add(m)
+                        reach.append(m)
+            if head == 0 or 0 not in members:  # otherwise entered at more places than one: no loop of its own
+                loops.setdefault(head, set()).update(members)
+    sets = list(loops.values())
+    return [[body[n] for n in sorted(loop)] for loop in sets if not any(other < loop for other in sets)]
+
+
+def table(path):
+    """The rows of the register tiles: name, mr, nr, loads."""
+    text = open(path, encoding="utf-8").read()
+    rows = re.findall(r'\{"(gemm_f32_\w+)",\s*(\d+),\s*(\d+),\s*\d+,\s*(\d+),', text)
+    return [(name, int(mr), int(nr), int(loads)) for name, mr, nr, loads in rows]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--objdump", default="objdump")
+    parser.add_argument("--set", required=True, help="kernels/<isa>/set.c")
+    parser.add_argument("objects", nargs="+")
+    options = parser.parse_args()
+    isa = options.set.split("/")[-2]
+    machine = Arm if isa == "neon" else X86
+
+    findings = []
+    k_loops = 0
+    bodies = {}  # the k-loops of each function
+    for path in options.objects:
+        for name, body in functions(machine, options.objdump, path).items():
+            frame = machine.has_frame(body)
+            loops = [loop for loop in innermost_loops(machine, body) if is_k_loop(machine, loop)]
+            bodies[name] = loops
+            k_loops += len(loops)
+            for loop in loops:
+                for i in loop:
+                    if machine.stack(i, frame):
+                        findings.append(f"{name}: a k-loop uses the stack: {i.address:x}: {i.name} {i.operands}")
+
+    rows = table(options.set)
+    if not rows:
+        findings.append(f"{options.set}: no register tile was found in the table")
+    for name, mr, nr, loads in rows:
+        loops = bodies.get("gml_" + name)
+        if not loops:
+            findings.append(f"{name}: no k-loop was found")
+            continue
+        loop = max(loops, key=lambda l: sum(bool(machine.fma.match(i.name)) for i in l))
+        fmas = sum(bool(machine.fma.match(i.name)) for i in loop)
+        loaded = sum(machine.loads(i) for i in loop)
+        step = mr * nr // LANES[isa]
+        steps = fmas / step
+        line = f"{name}: {steps:g} steps, {fmas} FMAs, {loaded} loads, {len(loop)} instructions"
+        if fmas % step:
+            findings.append(f"{line}: FMAs are no multiple of {step}, those of a step")
+        elif loaded != loads * steps:
+            findings.append(f"{line}: {loaded / steps:g} loads a step, the table says {loads}")
+        print(f"{line}; {len(loop) / fmas:.2f} instructions an FMA")
+
+    for finding in findings:
+        print(finding)
+    print(f"{isa}: {k_loops} k-loops in {len(bodies)} functions, {len(findings)} findings")
+    return 1 if findings else 0
+
+
+sys.exit(main())

@@ -1,0 +1,21 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
+#
+# Formats the C sources by .clang-format, or with --check names those that are not formatted so.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+command -v clang-format >/dev/null || {
+    echo "format: clang-format is missing: apt-get install clang-format" >&2
+    exit 1
+}
+mapfile -t files < <(find bench blas cli examples include kernels proof src tests tune \
+    -name '*.[ch]' -o -name '*.inc' -o -name '*.cc' -o -name '*.cpp' 2>/dev/null | sort)
+case "${1-}" in
+"") clang-format -i "${files[@]}" ;;
+--check) clang-format --dry-run -Werror "${files[@]}" ;;
+*)
+    echo "usage: scripts/format.sh [--check]" >&2
+    exit 2
+    ;;
+esac

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * A context: a runtime, the machine it runs on, and why it is as it is.
+ */
+#ifndef GML_API_CONTEXT_H
+#define GML_API_CONTEXT_H
+
+#include "src/core/cpu.h"
+#include "src/core/runtime.h"
+#include <gemmule/context.h>
+
+/* What decided the number of threads, in the order of precedence. */
+typedef enum gml_threads_source {
+    GML_THREADS_OPTION,      /* the context's options                      */
+    GML_THREADS_ENVIRONMENT, /* GEMMULE_NUM_THREADS                        */
+    GML_THREADS_OMP,         /* OMP_NUM_THREADS                            */
+    GML_THREADS_QUOTA,       /* the cgroup quota, below the affinity mask  */
+    GML_THREADS_AFFINITY     /* the CPUs of the affinity mask              */
+} gml_threads_source;
+
+struct gml_context {
+    gml_runtime runtime;
+    gml_machine machine;
+    gml_threads_source threads_source;
+};
+
+/* The context, or for NULL the default one, which lies in static storage, is made on first use, and cannot fail. */
+gml_context *gml_context_or_default(gml_context *context);
+
+/* A variable of the environment as it was when the first context was made. */
+typedef struct gml_variable {
+    char value[32]; /* cut to fit; "" when it is not set   */
+    bool ignored;   /* set, but no value to act upon       */
+} gml_variable;
+
+typedef struct gml_environment {
+    gml_variable isa;         /* GEMMULE_ISA: ignored when unknown, or unavailable on this CPU */
+    gml_variable threads;     /* GEMMULE_NUM_THREADS: ignored when not a positive number       */
+    gml_variable omp_threads; /* OMP_NUM_THREADS: likewise; of a list, the first               */
+} gml_environment;
+
+/* Makes the default context if need be. */
+const gml_environment *gml_environment_read(void);
+
+#endif

@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "tests/operations.h"
+#include "proof/spec/spec.h"
+#include <math.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    M = 53, N = 101, K = 1100,                           /* three blocks of KC0 */
+    LDC = N + 3,
+    ROWS = 19, COLS = 4500,                              /* two segments of RS0 */
+    BATCH = 2, HEADS = 4, KV_HEADS = 2, Q = 37, KV = 300, /* three blocks of KB0 */
+    DIM = 24, V_DIM = 20,
+    POOL = 1 << 18
+};
+
+static float *pool;        /* in [-1, 1) */
+static float *denormal;    /* the same, near the smallest normal number */
+static uint8_t *keep;
+static float *expected[OPERATIONS];
+
+static gml_status gemm(gml_context *context, float *c)
+{
+    memcpy(c, pool, (size_t)M * LDC * sizeof *c);
+    return gml_gemm_f32(context, M, N, K, 1.5f, pool, K, 1, pool + 7, N, 1, -0.5f, c, LDC, 1);
+}
+
+static void specify_gemm(float *c)
+{
+    memcpy(c, pool, (size_t)M * LDC * sizeof *c);
+    spec_gemm_f32(M, N, K, 1.5f, pool, K, 1, pool + 7, N, 1, -0.5f, c, LDC, 1);
+}
+
+/* Column-major operands and result, and a C that must not be read. */
+static gml_status gemm_transposed(gml_context *context, float *c)
+{
+    memset(c, 0xff, (size_t)M * N * sizeof *c);
+    return gml_gemm_f32(context, M, N, K, 1.0f, pool, 1, M, pool + 3, 1, K, 0.0f, c, 1, M);
+}
+
+static void specify_gemm_transposed(float *c)
+{
+    spec_gemm_f32(M, N, K, 1.0f, pool, 1, M, pool + 3, 1, K, 0.0f, c, 1, M);
+}
+
+/* Large enough to be worth threads in any plan. */
+static gml_status gemm_large(gml_context *context, float *c)
+{
+    return gml_gemm_f32(context, 4 * M, 3 * N, K / 2, 1.0f, pool, K / 2, 1, pool + 1, 3 * N, 1, 0.0f, c, 3 * N, 1);
+}
+
+static void specify_gemm_large(float *c)
+{
+    spec_gemm_f32(4 * M, 3 * N, K / 2, 1.0f, pool, K / 2, 1, pool + 1, 3 * N, 1, 0.0f, c, 3 * N, 1);
+}
+
+/* Products that round to denormal numbers, and sums of them. */
+static gml_status gemm_denormal(gml_context *context, float *c)
+{
+    return gml_gemm_f32(context, M, N, K / 4, 0.75f, denormal, K / 4, 1, pool, N, 1, 0.0f, c, N, 1);
+}
+
+static void specify_gemm_denormal(float *c)
+{
+    spec_gemm_f32(M, N, K / 4, 0.75f, denormal, K / 4, 1, pool, N, 1, 0.0f, c, N, 1);
+}
+
+static gml_softmax_problem softmax_problem(float *y)
+{
+    gml_softmax_problem p = GML_SOFTMAX_PROBLEM_INIT;
+    p.rows = ROWS;
+    p.cols = COLS;
+    p.x = pool;
+    p.x_stride = COLS + 5;
+    p.y = y;
+    p.y_stride = COLS;
+    p.bias = pool + 11;
+    p.bias_stride = COLS;
+    p.keep = keep;
+    p.scale = 40.0f;
+    p.causal = GML_CAUSAL_BOTTOM_RIGHT;
+    return p;
+}
+
+static gml_status softmax(gml_context *context, float *y)
+{
+    const gml_softmax_problem p = softmax_problem(y);
+    return gml_softmax_f32(context, &p);
+}
+
+static void specify_softmax(float *y)
+{
+    const gml_softmax_problem p = softmax_problem(y);
+    spec_softmax_f32(&p);
+}
+
+static gml_attention_problem attention_problem(float *o)
+{
+    gml_attention_problem p = GML_ATTENTION_PROBLEM_INIT;
+    p.batch = BATCH;
+    p.heads = HEADS;
+    p.kv_heads = KV_HEADS;
+    p.q_len = Q;
+    p.kv_len = KV;
+    p.head_dim = DIM;
+    p.v_head_dim = V_DIM;
+    p.q = pool;
+    p.q_stride[0] = HEADS * Q * DIM, p.q_stride[1] = Q * DIM, p.q_stride[2] = DIM;
+    p.k = pool + 5;
+    p.k_stride[0] = KV_HEADS * KV * DIM, p.k_stride[1] = DIM, p.k_stride[2] = KV_HEADS * DIM;
+    p.v = pool + 9;
+    p.v_stride[0] = KV_HEADS * KV * V_DIM, p.v_stride[1] = KV * V_DIM, p.v_stride[2] = V_DIM;
+    p.o = o;
+    p.o_stride[0] = HEADS * Q * V_DIM, p.o_stride[1] = V_DIM, p.o_stride[2] = HEADS * V_DIM;
+    p.lse = o + BATCH * HEADS * Q * V_DIM;
+    p.lse_stride[0] = HEADS * Q, p.lse_stride[1] = Q, p.lse_stride[2] = 1;
+    p.scale = 20.0f;
+    return p;
+}
+
+static gml_status attention(gml_context *context, float *o)
+{
+    const gml_attention_problem p = attention_problem(o);
+    return gml_attention_f32(context, &p);
+}
+
+static void specify_attention(float *o)
+{
+    const gml_attention_problem p = attention_problem(o);
+    spec_attention_f32(&p);
+}
+
+/* Masked in every way, with rows that see nothing. */
+static gml_attention_problem attention_masked_problem(float *o)
+{
+    gml_attention_problem p = attention_problem(o);
+    p.scale = 0.0f;
+    p.bias = pool + 13;
+    p.bias_stride[2] = KV, p.bias_stride[3] = 1;
+    p.keep = keep;
+    p.keep_stride[0] = KV, p.keep_stride[3] = 1;
+    p.causal = GML_CAUSAL_OFFSET;
+    p.causal_offset = 129;
+    return p;
+}
+
+static gml_status attention_masked(gml_context *context, float *o)
+{
+    const gml_attention_problem p = attention_masked_problem(o);
+    return gml_attention_f32(context, &p);
+}
+
+static void specify_attention_masked(float *o)
+{
+    const gml_attention_problem p = attention_masked_problem(o);
+    spec_attention_f32(&p);
+}
+
+/* Values that become denormal when they are weighed. */
+static gml_attention_problem attention_denormal_problem(float *o)
+{
+    gml_attention_problem p = attention_problem(o);
+    p.v = denormal;
+    p.causal = GML_CAUSAL_TOP_LEFT;
+    return p;
+}
+
+static gml_status attention_denormal(gml_context *context, float *o)
+{
+    const gml_attention_problem p = attention_denormal_problem(o);
+    return gml_attention_f32(context, &p);
+}
+
+static void specify_attention_denormal(float *o)
+{
+    const gml_attention_problem p = attention_denormal_problem(o);
+    spec_attention_f32(&p);
+}
+
+#define ATTENTION_FLOATS (BATCH * HEADS * Q * (V_DIM + 1))
+
+const operation operations[OPERATIONS] = {
+    {"gemm", (size_t)M *LDC, gemm, specify_gemm},
+    {"gemm transposed", (size_t)M *N, gemm_transposed, specify_gemm_transposed},
+    {"gemm large", (size_t)12 * M * N, gemm_large, specify_gemm_large},
+    {"gemm denormal", (size_t)M *N, gemm_denormal, specify_gemm_denormal},
+    {"softmax", (size_t)ROWS *COLS, softmax, specify_softmax},
+    {"attention", ATTENTION_FLOATS, attention, specify_attention},
+    {"attention masked", ATTENTION_FLOATS, attention_masked, specify_attention_masked},
+    {"attention denormal", ATTENTION_FLOATS, attention_denormal, specify_attention_denormal},
+};
+
+static void *allocate(size_t count, size_t bytes)
+{
+    void *memory = calloc(count, bytes);
+    if (!memory) {
+        fputs("operations: no memory\n", stderr);
+        abort();
+    }
+    return memory;
+}
+
+void operations_prepare(void)
+{
+    pool = allocate(POOL, sizeof *pool);
+    denormal = allocate(POOL, sizeof *denormal);
+    keep = allocate(POOL, 1);
+    uint32_t state = 1;
+    for (int i = 0; i < POOL; i++) {
+        state = state * 1664525u + 1013904223u;
+        pool[i] = (float)((int32_t)state >> 8) * 0x1p-23f;
+        denormal[i] = pool[i] * 0x1p-130f;
+        keep[i] = state % 7 != 0;
+    }
+    memset(keep + KV, 0, KV); /* the second batch entry of the masked attention sees nothing */
+    for (int i = 0; i < OPERATIONS; i++) {
+        expected[i] = allocate(operations[i].floats, sizeof *expected[i]);
+        operations[i].specify(expected[i]);
+    }
+}
+
+bool operation_expected(int i, const float *result)
+{
+    return !memcmp(result, expected[i], operations[i].floats * sizeof *result);
+}
+
+bool operation_right_in(int i, gml_context *context, float *result)
+{
+    return operations[i].run(context, result) == GML_OK && operation_expected(i, result);
+}
+
+bool operation_right(int i, gml_context *context)
+{
+    float *result = allocate(operations[i].floats, sizeof *result);
+    const bool right = operation_right_in(i, context, result);
+    free(result);
+    return right;
+}
+
+int operations_wrong(gml_context *context)
+{
+    int wrong = 0;
+    for (int i = 0; i < OPERATIONS; i++)
+        wrong += !operation_right(i, context);
+    return wrong;
+}
