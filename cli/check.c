@@ -52,6 +52,14 @@ static void print_kernel_lines(const proof_report *report)
     }
 }
 
+static bool all_expected(const proof_report *report)
+{
+    for (int i = 0; i < report->hashes; i++)
+        if (!report->hash[i].expected)
+            return false;
+    return true;
+}
+
 static void print_text(const setting *with, const proof_report *report)
 {
     print_kernel_lines(report);
@@ -60,6 +68,11 @@ static void print_text(const setting *with, const proof_report *report)
         printf("SHA-256 of cases 1 to %d, %s, threads %d: %s\n  %s\n", (int)proof_case_count(), hash->isa,
                (int)hash->threads, hash->expected ? "as expected" : "NOT as expected", hash->hex);
     }
+    char hex[65];
+    if (!all_expected(report) && proof_specification_hash(hex))
+        printf("The specification itself gives\n  %s\nwhich belongs into proof/expected.h if a case was "
+               "meant to change.\n",
+               hex);
     printf("%" PRId64 " cases with seed %" PRId64 ", %" PRId64 " failures\n", report->cases, with->seed,
            report->failures);
 }

@@ -36,13 +36,25 @@ typedef struct cli_option {
     bool *flag;
     const char **text;
     int64_t *number;
-    int64_t low, high;    /* of number                                    */
+    int64_t low, high; /* of number                                    */
 } cli_option;
 
-#define CLI_FLAG(name, to, help) {name, NULL, help, to, NULL, NULL, 0, 0}
-#define CLI_TEXT(name, argument, to, help) {name, argument, help, NULL, to, NULL, 0, 0}
-#define CLI_NUMBER(name, argument, to, low, high, help) {name, argument, help, NULL, NULL, to, low, high}
-#define CLI_END {NULL, NULL, NULL, NULL, NULL, NULL, 0, 0}
+#define CLI_FLAG(name, to, help)                                                                             \
+    {                                                                                                        \
+        name, NULL, help, to, NULL, NULL, 0, 0                                                               \
+    }
+#define CLI_TEXT(name, argument, to, help)                                                                   \
+    {                                                                                                        \
+        name, argument, help, NULL, to, NULL, 0, 0                                                           \
+    }
+#define CLI_NUMBER(name, argument, to, low, high, help)                                                      \
+    {                                                                                                        \
+        name, argument, help, NULL, NULL, to, low, high                                                      \
+    }
+#define CLI_END                                                                                              \
+    {                                                                                                        \
+        NULL, NULL, NULL, NULL, NULL, NULL, 0, 0                                                             \
+    }
 
 typedef struct cli_usage {
     const char *command;       /* "gemmule info"                                        */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
  * `gemmule demo`: a self-attention layer of a real sentence encoder on a real text. It is computed by the
- * specification and by each kernel set this CPU can run, on one thread and on all; all results must have the same
- * bits, which lie within a limit of the result in double precision. Then everything is timed, in rounds, so that
- * whatever disturbs the machine for a while disturbs all alike.
+ * specification and by each kernel set this CPU can run, on one thread and on all; all results must have the
+ * same bits, which lie within a limit of the result in double precision. Then everything is timed, in
+ * rounds, so that whatever disturbs the machine for a while disturbs all alike.
  */
 #define _POSIX_C_SOURCE 200809L /* clock_gettime */
 #include "cli/demo.h"

@@ -26,7 +26,7 @@ typedef struct demo {
     layer of;
     layer_result result;
     layer_error error;
-    int variants, chosen; /* chosen: what the default context uses */
+    int variants, chosen;  /* chosen: what the default context uses */
     demo_variant *variant; /* the specification first */
     bool same;             /* all hashes are equal */
 } demo;

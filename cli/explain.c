@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * `gemmule explain`: the plan that a problem gets on this machine, each number of it with the resource that bounds
- * it. The plan is made by the same functions as in a call; nothing is run.
+ * `gemmule explain`: the plan that a problem gets on this machine, each number of it with the resource that
+ * bounds it. The plan is made by the same functions as in a call; nothing is run.
  */
 #include "cli/explain.h"
 #include "cli/cli.h"

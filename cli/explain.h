@@ -8,7 +8,7 @@
 #include "src/core/cpu.h"
 #include "src/core/plan.h"
 
-#define EXPLAIN_ROWS 12
+#define EXPLAIN_ROWS  12
 #define EXPLAIN_SIZES 5
 
 typedef struct explain_row {

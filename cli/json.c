@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * The JSON writer. UTF-8 is checked as in table 3-7 of the Unicode standard: no surrogates, no overlong forms.
+ * The JSON writer. UTF-8 is checked as in table 3-7 of the Unicode standard: no surrogates, no overlong
+ * forms.
  */
 #include "cli/json.h"
 #include <assert.h>

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * One self-attention layer of a real sentence encoder: its data (tests/golden/README.md says where it comes from)
- * and its computation from the input on: three projections y = x W^T + b, then masked attention of all heads.
+ * One self-attention layer of a real sentence encoder: its data (tests/golden/README.md says where it comes
+ * from) and its computation from the input on: three projections y = x W^T + b, then masked attention of all
+ * heads.
  */
 #ifndef GML_CLI_LAYER_H
 #define GML_CLI_LAYER_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * A .npy file is the magic "\x93NUMPY", version 1 0, the length of the header in two bytes, little endian, the
- * header, which is a Python dictionary ended by a newline, and the elements:
+ * A .npy file is the magic "\x93NUMPY", version 1 0, the length of the header in two bytes, little endian,
+ * the header, which is a Python dictionary ended by a newline, and the elements:
  *
  *     {'descr': '<f4', 'fortran_order': False, 'shape': (2, 108, 384), }
  *

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Attention over tensors as models keep them, without a copy: grouped-query attention with 4 query heads on 2
- * key heads, causal, in the layout [token][head][dim], with keys and values in a cache that is longer than what
- * it holds so far. Then decoding: the last token alone against the same cache gives the same bits as its row in
- * the prefill.
+ * Attention over tensors as models keep them, without a copy: grouped-query attention with 4 query heads on
+ * 2 key heads, causal, in the layout [token][head][dim], with keys and values in a cache that is longer than
+ * what it holds so far. Then decoding: the last token alone against the same cache gives the same bits as
+ * its row in the prefill.
  */
 #include <gemmule/gemmule.h>
 #include <stdio.h>

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * The worked example of the introductory literature: self-attention of the three tokens "I love learning" with
- * d_k = 64, first step by step, then by the one call that never stores the scores.
+ * The worked example of the introductory literature: self-attention of the three tokens "I love learning"
+ * with d_k = 64, first step by step, then by the one call that never stores the scores.
  *
- *     scores = Q K^T        scaled = scores / sqrt(64)        weights = softmax(scaled)        output = weights V
+ *     scores = Q K^T      scaled = scores / sqrt(64)      weights = softmax(scaled)      output = weights V
  *
- * A trained model would hand us Q, K and V. Here they are chosen so that every number can be followed by hand:
- * the 64 features fall into four groups of 16 equal numbers, and token j marks group j of its key with ones. So a
- * score is 16 times one number of `query` below. Token j marks group j of its value as well, so that the output
- * repeats the weights; its fourth group holds 2, 4, 6, so that the last number of the output mixes those.
+ * A trained model would hand us Q, K and V. Here they are chosen so that every number can be followed by
+ * hand: the 64 features fall into four groups of 16 equal numbers, and token j marks group j of its key with
+ * ones. So a score is 16 times one number of `query` below. Token j marks group j of its value as well, so
+ * that the output repeats the weights; its fourth group holds 2, 4, 6, so that the last number of the output
+ * mixes those.
  */
 #include <gemmule/gemmule.h>
 #include <math.h>

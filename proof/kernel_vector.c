@@ -95,11 +95,11 @@ static void run_map(void *argument)
 /* Where arguments and results change their kind, with their neighbours on both sides. */
 static float edge_argument(proof_random *random)
 {
-    static const float edges[] = {0.0f,    0x1p-149f,       0x1p-126f, 0x1p-25f,  0.5f,     1.0f,    1.5f,
-                                  2.5f,    31.5f,           87.33654f, 88.72284f, -103.97f, 104.0f,  126.0f,
-                                  126.5f,  127.0f,          127.5f,    128.0f,    149.0f,   149.5f,  150.0f,
-                                  150.5f,  151.0f,          200.0f,    0x1p22f,   0x1p23f,  0x1p24f, 0x1p31f,
-                                  0x1p63f, 0x1.fffffep127f, INFINITY};
+    static const float edges[] = {0.0f,    69.0f,   100.0f,  0x1p-149f, 0x1p-126f, 0x1p-25f,        0.5f,
+                                  1.0f,    1.5f,    2.5f,    31.5f,     87.33654f, 88.72284f,       88.0f,
+                                  99.5f,   103.97f, 104.0f,  126.0f,    126.5f,    127.0f,          127.5f,
+                                  128.0f,  149.0f,  149.5f,  150.0f,    150.5f,    151.0f,          200.0f,
+                                  0x1p22f, 0x1p23f, 0x1p24f, 0x1p31f,   0x1p63f,   0x1.fffffep127f, INFINITY};
     const float edge = edges[proof_below(random, (int64_t)(sizeof edges / sizeof *edges))];
     const uint32_t sign = (uint32_t)proof_below(random, 2) << 31;
     return proof_from_bits((proof_bits(edge) ^ sign) + (uint32_t)proof_between(random, -2, 2));

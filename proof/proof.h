@@ -78,7 +78,8 @@ bool proof_specification_hash(char hex[65]);
 
 /*
  * Arguments first + i * step, i < count, taken as the bits of a float: compares the specification's exp2 with
- * double precision and returns the largest error in units of the last place of the correct result.
+ * double precision where its result is neither 0 nor infinite, and returns the largest error in units of the last
+ * place of the correct result.
  */
 double proof_exp2_error(uint32_t first, uint32_t step, uint64_t count);
 

@@ -23,6 +23,7 @@ ROOMS = [
     ("kernels/arithmetic.h", r"$^"),
     ("kernels/kernel.h", r"isa\.def"),
     ("kernels/isa.def", r"$^"),
+    ("src/core/select.c", r"src/core/select\.h|kernels/isa\.def"),
     ("src/core/", rf"{PUBLIC}|{CONTRACT}|src/core/\w+\.h"),
     ("src/plan/", rf"{PUBLIC}|{CONTRACT}|src/(plan|core)/\w+\.h"),
     ("src/api/", LIBRARY),
@@ -72,8 +73,8 @@ def check_include(path, name, number, quote, included):
         if not INTRINSICS_ROOMS.match(name):
             find(path, number, f"{included}: intrinsics live in kernels/<isa>/ only")
     elif included == "omp.h":
-        if not re.match(r"src/core/parallel\.c|bench/|tests/", name):
-            find(path, number, "OpenMP is known to src/core/parallel.c only")
+        if not re.match(r"src/core/(parallel|cpu)\.c|bench/|tests/", name):
+            find(path, number, "OpenMP is known to src/core/parallel.c and cpu.c only")
     elif name.startswith("kernels/") and included not in KERNEL_SYSTEM:
         find(path, number, f"kernels do not need <{included}>")
 

@@ -4,11 +4,17 @@
  */
 #include <gemmule/gemmule.h>
 
-extern float constructor_result[4];
-float constructor_result[4];
+const float *constructor_result(void);
+
+static float result[4];
+
+const float *constructor_result(void)
+{
+    return result;
+}
 
 __attribute__((constructor)) static void use_early(void)
 {
     const float a[4] = {1, 2, 3, 4}, b[4] = {5, 6, 7, 8};
-    gml_gemm_f32(NULL, 2, 2, 2, 1.0f, a, 2, 1, b, 2, 1, 0.0f, constructor_result, 2, 1);
+    gml_gemm_f32(NULL, 2, 2, 2, 1.0f, a, 2, 1, b, 2, 1, 0.0f, result, 2, 1);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * The frame of a test program: a table of Check tests is its whole main.
+ * The frame of a test program: a table of Check tests is its whole main. Check does not fork for a test, because in
+ * a forked child the library is serial; so a crash ends the program, and ctest keeps the time.
  *
  *     int main(void)
  *     {
@@ -16,7 +17,7 @@
 /* What ctest takes for "skipped" (SKIP_RETURN_CODE). */
 #define SUITE_SKIPPED 77
 
-/* Runs the tests in turn, each with so many seconds, and returns the exit code. */
+/* Runs the tests in turn and returns the exit code. `seconds` is for each test where CK_FORK=yes makes Check fork. */
 static inline int suite_run(const char *name, double seconds, const TTest *const *tests)
 {
     Suite *suite = suite_create(name);
@@ -26,6 +27,8 @@ static inline int suite_run(const char *name, double seconds, const TTest *const
         tcase_add_test(tcase, *tests++);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
+    if (!getenv("CK_FORK"))
+        srunner_set_fork_status(runner, CK_NOFORK);
     srunner_run_all(runner, CK_ENV);
     const int failed = srunner_ntests_failed(runner);
     srunner_free(runner);

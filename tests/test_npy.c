@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * The reader of .npy files: what it accepts, and that everything else gets a sentence. Files are made in memory,
- * written to a temporary one and read back. Every cut and every changed byte of a good file is tried as well.
+ * The reader of .npy files: what it accepts, and that everything else gets a sentence. Files are made in
+ * memory, written to a temporary one and read back. Every cut and every changed byte of a good file is tried
+ * as well.
  */
 #define _POSIX_C_SOURCE 200809L /* mkstemp */
 #include "cli/npy.h"
-#include <check.h>
+#include "tests/suite.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -166,8 +167,8 @@ START_TEST(refuses_files_that_cannot_be_read)
 }
 END_TEST
 
-/* A file that ends early is never accepted, and one changed byte of the header either is refused or describes as
- * many bytes as there are. */
+/* A file that ends early is never accepted, and one changed byte of the header either is refused or
+ * describes as many bytes as there are. */
 START_TEST(survives_every_cut_and_change)
 {
     npy_array array;
@@ -198,21 +199,17 @@ int main(void)
         return EXIT_FAILURE;
     }
     close(handle);
-    TCase *tests = tcase_create("npy");
-    tcase_add_test(tests, reads_what_numpy_writes);
-    tcase_add_test(tests, refuses_what_is_no_npy);
-    tcase_add_test(tests, refuses_other_arrays);
-    tcase_add_test(tests, refuses_broken_headers);
-    tcase_add_test(tests, refuses_sizes_that_do_not_fit);
-    tcase_add_test(tests, refuses_files_that_cannot_be_read);
-    tcase_add_test(tests, survives_every_cut_and_change);
-    tcase_set_timeout(tests, 60);
-    Suite *suite = suite_create("npy");
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
+    const int code = suite_run("npy", 60,
+                               (const TTest *const[]){
+                                   reads_what_numpy_writes,
+                                   refuses_what_is_no_npy,
+                                   refuses_other_arrays,
+                                   refuses_broken_headers,
+                                   refuses_sizes_that_do_not_fit,
+                                   refuses_files_that_cannot_be_read,
+                                   survives_every_cut_and_change,
+                                   NULL,
+                               });
     unlink(path);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return code;
 }

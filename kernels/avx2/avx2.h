@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * AVX2 and FMA: what the kernels of this folder share. Idioms that are no single intrinsic, and the list of the
- * folder's symbols. 16 registers of 8 floats; masked loads and stores take their mask from a register, and lanes
- * outside it touch no memory.
+ * AVX2 and FMA: what the kernels of this folder share. Idioms that are no single intrinsic, and the list
+ * of the folder's symbols. 16 registers of 8 floats; masked loads and stores take their mask from a
+ * register, and lanes outside it touch no memory.
  */
 #ifndef GML_AVX2_H
 #define GML_AVX2_H
@@ -21,8 +21,9 @@
 /* Functions with all general registers to themselves, so that no pointer of a k-loop is spilled. */
 #define AVX2_APART static __attribute__((noinline))
 
-/* Before a loop over an array of registers: unrolled, or the array stays in memory. Before a loop over k: not
- * unrolled, or gcc 12 spills, as it sees several steps at once and sixteen registers are just enough for one. */
+/* Before a loop over an array of registers: unrolled, or the array stays in memory. Before a loop over
+ * k: not unrolled, or gcc 12 spills, as it sees several steps at once and sixteen registers are just
+ * enough for one. */
 #ifdef __clang__
 #define AVX2_UNROLL _Pragma("clang loop unroll(full)")
 #define AVX2_ROLLED _Pragma("clang loop unroll(disable)")
@@ -43,7 +44,8 @@ AVX2_INLINE __m256 avx2_load(int64_t n, const float *x)
     return n == AVX2_LANES ? _mm256_loadu_ps(x) : _mm256_maskload_ps(x, avx2_mask(n));
 }
 
-/* y[0 .. n-1] = x, for n in 1 .. 8, in pieces of four, two and one: masked stores are microcode on many CPUs. */
+/* y[0 .. n-1] = x, for n in 1 .. 8; in pieces of four, two and one, as masked stores are microcode on some
+ * CPUs, and block the loads that follow on most. */
 AVX2_INLINE void avx2_store(int64_t n, float *y, __m256 x)
 {
     if (n == AVX2_LANES) {
@@ -77,16 +79,17 @@ AVX2_INLINE __m256 avx2_poly_exp2(__m256 r)
     return _mm256_fmadd_ps(p, r, _mm256_set1_ps(1.0f));
 }
 
-/* p * 2^n, selected to +0 in the lanes of `none`. n goes straight to the exponent, as no result is denormal. The
- * conversion that made n gives 2^31 for NaN, which shifts to 0, so that a NaN in p stays what it is. */
+/* p * 2^n, selected to +0 in the lanes of `none`. n goes straight to the exponent, as no result is
+ * denormal. The conversion that made n gives 2^31 for NaN, which shifts to 0, so that a NaN in p stays
+ * what it is. */
 AVX2_INLINE __m256 avx2_scale_exp2(__m256 p, __m256i n, __m256 none)
 {
     const __m256i y = _mm256_add_epi32(_mm256_castps_si256(p), _mm256_slli_epi32(n, 23));
     return _mm256_andnot_ps(none, _mm256_castsi256_ps(y));
 }
 
-/* exp2 of any x. The minimum lets NaN pass; 128 has n = 128 and p = 1, which make the bits of infinity. Below 128,
- * n = 128 meets p < 1 only, and n < -100 is selected away. */
+/* exp2 of any x. The minimum lets NaN pass; 128 has n = 128 and p = 1, which make the bits of
+ * infinity. Below 128, n = 128 meets p < 1 only, and n < -100 is selected away. */
 AVX2_INLINE __m256 avx2_exp2(__m256 x)
 {
     const __m256 none = _mm256_cmp_ps(x, _mm256_set1_ps(GML_EXP2_LOW), _CMP_LT_OQ);

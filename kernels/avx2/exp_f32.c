@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * exp2 and exp as maps: the exponentials that softmax and attention inline, so that every input can be tested.
+ * exp2 and exp as maps: the exponentials that softmax and attention inline, so that every input can be
+ * tested.
  */
 #include "kernels/avx2/avx2.h"
 

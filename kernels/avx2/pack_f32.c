@@ -2,9 +2,9 @@
  *
  * Packing: any strided rectangle into rows of `width`, zero filled beyond `len`.
  *
- * Three ways. stride_len == 1: rows are copied. stride_k == 1: tiles of 8 source rows by 8 columns are transposed
- * in registers, each source row being one load. Otherwise element by element: the strides then leave a cache line
- * for each element, which costs more than any gather saves.
+ * Three ways. stride_len == 1: rows are copied. stride_k == 1: tiles of 8 source rows by 8 columns are
+ * transposed in registers, each source row being one load. Otherwise element by element: the strides then
+ * leave a cache line for each element, which costs more than any gather saves.
  */
 #include "kernels/avx2/avx2.h"
 
@@ -34,7 +34,8 @@ static void copy_rows(int64_t len, int64_t width, int64_t k, const float *src, i
     }
 }
 
-/* Transposes the 4 x 4 elements inside each 128-bit lane: r[c] becomes, in lane q, column 4q + c of 4 rows. */
+/* Transposes the 4 x 4 elements inside each 128-bit lane: r[c] becomes, in lane q, column 4q + c of four
+ * rows. */
 AVX2_INLINE void transpose_lanes(__m256 *r)
 {
     const __m256 a = _mm256_unpacklo_ps(r[0], r[1]), b = _mm256_unpackhi_ps(r[0], r[1]);
@@ -50,11 +51,13 @@ AVX2_INLINE void transpose_8(int64_t len, int64_t width, int64_t k, const float 
                              float *dst, int64_t ldd)
 {
     __m256 r[8];
-    AVX2_UNROLL for (int i = 0; i < 8; i++)
+    AVX2_UNROLL
+    for (int i = 0; i < 8; i++)
         r[i] = i < len ? avx2_load(k, src + i * stride_len) : _mm256_setzero_ps();
     transpose_lanes(r);
     transpose_lanes(r + 4);
-    AVX2_UNROLL for (int c = 0; c < 4; c++) {
+    AVX2_UNROLL
+    for (int c = 0; c < 4; c++) {
         /* Lane q of r[4 * g + c] is column 4q + c of rows 4g .. 4g + 3. */
         if (c < k)
             avx2_store(width, dst + c * ldd, _mm256_permute2f128_ps(r[c], r[4 + c], 0x20));
@@ -73,7 +76,8 @@ static void transpose(int64_t len, int64_t width, int64_t k, const float *src, i
             transpose_8(AVX2_LANES, AVX2_LANES, AVX2_LANES, src + i * stride_len + p, stride_len,
                         dst + p * ldd + i, ldd);
         for (; p + AVX2_LANES <= k; p += AVX2_LANES)
-            transpose_8(rows, lanes, AVX2_LANES, src + i * stride_len + p, stride_len, dst + p * ldd + i, ldd);
+            transpose_8(rows, lanes, AVX2_LANES, src + i * stride_len + p, stride_len, dst + p * ldd + i,
+                        ldd);
         if (p < k)
             transpose_8(rows, lanes, k - p, src + i * stride_len + p, stride_len, dst + p * ldd + i, ldd);
     }

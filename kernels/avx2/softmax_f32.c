@@ -2,10 +2,10 @@
  *
  * Softmax: the reduction of one segment of a row, and its scaling.
  *
- * Two passes. The first leaves t in y and finds the maximum, four vectors at a time; a store is cheaper than
- * forming t twice, as stores do not share a port with the arithmetic. The second turns t into its exponential.
- * The 16 virtual lanes of the sum are the lanes of two registers, for even and odd vectors; their chains of
- * additions are shorter than the exponentials beside them. Absent lanes of a tail add +0.
+ * Two passes. The first leaves t in y and finds the maximum, four vectors at a time; a store is cheaper
+ * than forming t twice, as stores do not share a port with the arithmetic. The second turns t into its
+ * exponential. The 16 virtual lanes of the sum are the lanes of two registers, for even and odd vectors;
+ * their chains of additions are shorter than the exponentials beside them. Absent lanes of a tail add +0.
  */
 #include "kernels/avx2/avx2.h"
 
@@ -48,7 +48,7 @@ AVX2_INLINE float scores(const int biased, const int kept, int64_t n, float scal
     const __m256 scales = _mm256_set1_ps(scale);
     __m256 m0 = _mm256_set1_ps(-INFINITY), m1 = m0, m2 = m0, m3 = m0;
     int64_t j = 0;
-#define SCORE(j, lanes) \
+#define SCORE(j, lanes)                                                                                      \
     score(biased, kept, lanes, scales, x + (j), biased ? bias + (j) : NULL, kept ? keep + (j) : NULL)
     for (; j + 4 * AVX2_LANES <= n; j += 4 * AVX2_LANES) {
         const __m256 t0 = SCORE(j, AVX2_LANES), t1 = SCORE(j + AVX2_LANES, AVX2_LANES);
@@ -108,8 +108,8 @@ static float exponentials(int64_t n, float z, float *y)
     return avx2_sum_lanes(sum0, sum1);
 }
 
-void gml_softmax_reduce_f32_avx2(int64_t n, float scale, const float *x, const float *bias, const uint8_t *keep,
-                                 float *y, float *m, float *l)
+void gml_softmax_reduce_f32_avx2(int64_t n, float scale, const float *x, const float *bias,
+                                 const uint8_t *keep, float *y, float *m, float *l)
 {
     if (bias && keep)
         *m = scores(1, 1, n, scale, x, bias, keep, y);

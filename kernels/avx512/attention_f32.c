@@ -16,6 +16,8 @@
  */
 #include "kernels/avx512/avx512.h"
 
+#define V_AHEAD 16 /* rows of V asked for before their use: about 200 cycles, the latency of L3 */
+
 typedef struct workspace {
     float *scores, *lanes, *maximum, *a, *b;
 } workspace;
@@ -28,6 +30,7 @@ AVX512_INLINE void score_tile(const int64_t bq, const int vectors, const int row
     __m512 s[8][3];
     for (int i = 0; i < rows; i++) {
         row[i] = k + i * k_stride;
+        AVX512_OPAQUE(row[i]);
         for (int v = 0; v < vectors; v++)
             s[i][v] = _mm512_setzero_ps();
     }
@@ -36,6 +39,8 @@ AVX512_INLINE void score_tile(const int64_t bq, const int vectors, const int row
         __m512 q[3];                                                                                         \
         for (int v = 0; v < vectors; v++)                                                                    \
             q[v] = _mm512_load_ps(qt + (p)*bq + v * AVX512_LANES);                                           \
+        for (int i = 2 * (p); i < 2 * (p) + 2 && i < rows; i++)                                              \
+            _mm_prefetch((const char *)(row[i] + ahead), _MM_HINT_T0);                                       \
         for (int i = 0; i < rows; i++) {                                                                     \
             const __m512 ki = _mm512_set1_ps(row[i][d + (p)]);                                               \
             for (int v = 0; v < vectors; v++)                                                                \
@@ -44,8 +49,9 @@ AVX512_INLINE void score_tile(const int64_t bq, const int vectors, const int row
         if (d + (p) + 1 == head_dim)                                                                         \
             goto done;                                                                                       \
     } while (0)
-    /* The exit after each step keeps gcc from spilling: see gemm_f32.inc. */
-    for (int64_t d = 0;; d += 4, qt += 4 * bq) {
+    /* The exit after each step keeps gcc from spilling: see gemm_f32.inc. Each step asks for its part of two of
+     * the next 8 keys, which after the last tile are those of the next block. */
+    for (int64_t d = 0, ahead = 8 * k_stride;; d += 4, ahead += 4, qt += 4 * bq) {
         STEP(0);
         STEP(1);
         STEP(2);
@@ -179,6 +185,7 @@ AVX512_INLINE void output_tile(const int64_t bq, const int vectors, const int ro
             for (int u = 0; u < vectors; u++)                                                                \
                 s[i][u] = _mm512_fmadd_ps(ej[u], vi, s[i][u]);                                               \
         }                                                                                                    \
+        _mm_prefetch((const char *)(v + V_AHEAD * v_stride), _MM_HINT_T0);                                   \
         v += v_stride;                                                                                       \
         if (keys == (p) + 1)                                                                                 \
             goto done;                                                                                       \
@@ -235,8 +242,8 @@ AVX512_INLINE void strip_of(const int64_t bq, const int vectors, const gml_atten
 
 /* A function of its own for each number of vectors: the compilers assign registers by function. */
 #define STRIP(bq, vectors)                                                                                   \
-    static void strip_##bq##_##vectors(const gml_attention_block_f32 *block, const gml_attention_strip_f32 *strip, \
-                                       const workspace *w)                                                   \
+    static __attribute__((noinline)) void strip_##bq##_##vectors(                                              \
+        const gml_attention_block_f32 *block, const gml_attention_strip_f32 *strip, const workspace *w)      \
     {                                                                                                        \
         strip_of(bq, vectors, block, strip, w);                                                              \
     }

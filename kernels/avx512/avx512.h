@@ -19,6 +19,10 @@
 /* Functions that compile to one body for each set of constant arguments. */
 #define AVX512_INLINE static inline __attribute__((always_inline))
 
+/* Hides how a pointer was formed: compilers then keep it in a register, and do not form it from its neighbours in
+ * each step of a loop. */
+#define AVX512_OPAQUE(pointer) __asm__("" : "+r"(pointer))
+
 /* Lanes 0 .. n-1, for n in 0 .. 16. */
 AVX512_INLINE __mmask16 avx512_mask(int64_t n)
 {

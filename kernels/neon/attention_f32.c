@@ -8,11 +8,11 @@
  *     exponentials  one pass; the row of keys j, j + 16, j + 32 ... is one virtual lane of the sum
  *     output        tile of 8 d x 12 queries:      eight d of a key, vectors of the scores; keys innermost
  *
- * The elements of a key lie along d, which is what the chain of a score runs over. Loading one element of each key
- * would be a broadcast; four of each, in a register for each key, leave room for 16 accumulators and 2 vectors: 26
- * registers, 16 loads for 64 FMAs. The output has its eight multipliers of a step side by side: 24 accumulators, 3
- * vectors and 2 of V, 29 registers, 5 loads for 24 FMAs. Strips are a multiple of both widths; the step works on
- * the vectors that hold queries, in tiles of fewer columns at the edge.
+ * The elements of a key lie along d, as the chain of a score does. To load one of each key is a broadcast; four
+ * of each, in a register for each key, leave room for 16 accumulators and 2 vectors: 26 registers, 16 loads for
+ * 64 FMAs. The output has the eight multipliers of a step side by side: 24 accumulators, 3 vectors and 2 of V, 29
+ * registers, 5 loads for 24 FMAs. A strip of 24 is a multiple of both widths; the step works on the vectors that
+ * hold queries, in narrower tiles at the edge.
  *
  * Scratch: [KB0][bq] scores, then exponentials; [SUM_LANES][bq] lanes of the sum; a row each for the
  * maximum of the block and the factors a and b of the merge.
@@ -60,7 +60,7 @@ NEON_INLINE void score_tile(const int rows, const int vectors, int64_t bq, int64
 }
 
 NEON_APART void scores_of(int64_t vectors, int64_t bq, const gml_attention_block_f32 *block,
-                      const gml_attention_strip_f32 *strip, const workspace *w)
+                          const gml_attention_strip_f32 *strip, const workspace *w)
 {
     const int64_t stride = block->k_stride, columns = vectors * NEON_LANES;
     for (int64_t i = 0; i < columns; i += NEON_LANES)
@@ -119,8 +119,8 @@ NEON_INLINE void mask(const int biased, int64_t vectors, int64_t bq, int64_t key
     }
 }
 
-/* Scores of the queries from i on become exponentials; their sum and the block's maximum merge into l and m of the
- * strip, and the factors of the merge are left for the output. */
+/* Scores of the queries from i on become exponentials; their sum and the block's maximum merge into l and m of
+ * the strip, and the factors of the merge are left for the output. */
 NEON_INLINE void exponentials(const int vectors, int64_t i, int64_t bq, int64_t keys,
                               const gml_attention_strip_f32 *strip, const workspace *w)
 {
@@ -164,8 +164,8 @@ NEON_INLINE void exponentials(const int vectors, int64_t i, int64_t bq, int64_t 
     }
 }
 
-NEON_APART void exponentials_of(int64_t vectors, int64_t bq, int64_t keys, const gml_attention_strip_f32 *strip,
-                            const workspace *w)
+NEON_APART void exponentials_of(int64_t vectors, int64_t bq, int64_t keys,
+                                const gml_attention_strip_f32 *strip, const workspace *w)
 {
     int64_t i = 0;
     for (; i + 2 * NEON_LANES <= vectors * NEON_LANES; i += 2 * NEON_LANES)
@@ -175,8 +175,8 @@ NEON_APART void exponentials_of(int64_t vectors, int64_t bq, int64_t keys, const
 }
 
 /* `rows` elements of the head from v on, merged into their rows of the output, for the queries from i on. */
-NEON_INLINE void output_tile(const int rows, const int vectors, int64_t i, int64_t bq, int64_t keys, const float *v,
-                             int64_t v_stride, const workspace *w, float *ot)
+NEON_INLINE void output_tile(const int rows, const int vectors, int64_t i, int64_t bq, int64_t keys,
+                             const float *v, int64_t v_stride, const workspace *w, float *ot)
 {
     float32x4_t s[8][3];
     NEON_UNROLL for (int r = 0; r < rows; r++)
@@ -204,7 +204,7 @@ NEON_INLINE void output_tile(const int rows, const int vectors, int64_t i, int64
 }
 
 NEON_APART void output(int64_t vectors, int64_t bq, const gml_attention_block_f32 *block,
-                      const gml_attention_strip_f32 *strip, const workspace *w)
+                       const gml_attention_strip_f32 *strip, const workspace *w)
 {
     const int64_t columns = vectors * NEON_LANES;
 #define TILE(rows, vectors)                                                                                  \

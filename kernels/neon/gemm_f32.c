@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * The GEMM tiles of NEON: one body (gemm_f32.inc) at four shapes. Registers are accumulators, one row of vectors
- * of B and one column of A; loads are those of a k-step, beside MR * NV FMAs.
+ * The GEMM tiles of NEON: one body (gemm_f32.inc) at four shapes. Registers are accumulators, one row of
+ * vectors of B and one column of A; loads are those of a k-step, beside MR * NV FMAs.
  *
  *     tile    accumulators  registers  loads a k-step  loads per FMA
  *     8x12         24           29            5             0.21
@@ -11,17 +11,18 @@
  */
 #include "kernels/neon/neon.h"
 
-/* The update of c from a tile in memory, where the last vector of a row is not whole. */
-static void update_ragged(int64_t m, int64_t n, float alpha, const float *s, int64_t lds, float beta, float *c,
-                          int64_t ldc)
+/* The update of c from sums in memory, where the last vector of a row is not whole. */
+static void update_ragged(int64_t m, int64_t n, float alpha, const float *s, int64_t lds, float beta,
+                          float *c, int64_t ldc)
 {
     for (int64_t i = 0; i < m; i++, s += lds, c += ldc)
         for (int64_t j = 0; j < n; j += NEON_LANES) {
             const int64_t lanes = n - j < NEON_LANES ? n - j : NEON_LANES;
-            float32x4_t x = vmulq_n_f32(vld1q_f32(s + j), alpha);
-            if (beta != 0.0f)
-                x = vfmaq_n_f32(vmulq_n_f32(neon_load(lanes, c + j), beta), vld1q_f32(s + j), alpha);
-            neon_store(lanes, c + j, x);
+            const float32x4_t sum = vld1q_f32(s + j);
+            if (beta == 0.0f)
+                neon_store(lanes, c + j, vmulq_n_f32(sum, alpha));
+            else
+                neon_store(lanes, c + j, vfmaq_n_f32(vmulq_n_f32(neon_load(lanes, c + j), beta), sum, alpha));
         }
 }
 

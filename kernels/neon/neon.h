@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * NEON: what the kernels of this folder share. Idioms that are no single intrinsic, and the list of the folder's
- * symbols. AArch64, 32 registers of 4 floats; elements are multiplied by a lane of a register, without a broadcast.
- * There are no masks: tails of up to four elements are loaded and stored in pieces of two and one.
+ * NEON: what the kernels of this folder share. Idioms that are no single intrinsic, and the list of the
+ * folder's symbols. AArch64, 32 registers of 4 floats; the FMA multiplies by one lane of a register, without a
+ * broadcast. Loads and stores cannot be masked: tails go in pieces of two and one.
  */
 #ifndef GML_NEON_H
 #define GML_NEON_H
@@ -19,8 +19,11 @@
 /* Functions that compile to one body for each set of constant arguments. */
 #define NEON_INLINE static inline __attribute__((always_inline))
 
-/* Loops over the registers of a tile are unrolled, so that arrays become registers. Loops over k are not: a single
- * step is long enough to hide its loop. */
+/* Functions with all general registers to themselves, so that no pointer of a k-loop is spilled. */
+#define NEON_APART static __attribute__((noinline))
+
+/* Before a loop over an array of registers: unrolled, or gcc 12 leaves the array in memory. Before a loop over
+ * k: not unrolled, as a single step is long enough to hide its loop. */
 #ifdef __clang__
 #define NEON_UNROLL _Pragma("clang loop unroll(full)")
 #define NEON_ROLLED _Pragma("clang loop unroll(disable)")
@@ -29,8 +32,12 @@
 #define NEON_ROLLED _Pragma("GCC unroll 1")
 #endif
 
-/* Functions that are compiled alone, so that the addresses of one loop do not push those of another to the stack. */
-#define NEON_APART static __attribute__((noinline))
+/* Lanes 0 .. n-1, for n in 0 .. 4. */
+NEON_INLINE uint32x4_t neon_mask(int64_t n)
+{
+    static const int32_t lane[NEON_LANES] = {0, 1, 2, 3};
+    return vcltq_s32(vld1q_s32(lane), vdupq_n_s32((int32_t)n));
+}
 
 /* x[0 .. n-1], for n in 1 .. 4; the other lanes are 0. */
 NEON_INLINE float32x4_t neon_load(int64_t n, const float *x)
@@ -67,13 +74,6 @@ NEON_INLINE void neon_store(int64_t n, float *y, float32x4_t x)
     }
 }
 
-/* Lanes 0 .. n-1, for n in 0 .. 4. */
-NEON_INLINE uint32x4_t neon_mask(int64_t n)
-{
-    static const int32_t lane[NEON_LANES] = {0, 1, 2, 3};
-    return vcltq_s32(vld1q_s32(lane), vdupq_n_s32((int32_t)n));
-}
-
 /* acc + x * y[lane]. The instruction wants a literal; a constant lane leaves one of these. */
 NEON_INLINE float32x4_t neon_fma_lane(float32x4_t acc, float32x4_t x, float32x4_t y, int lane)
 {
@@ -102,7 +102,7 @@ NEON_INLINE float32x4_t neon_poly_exp2(float32x4_t r)
 }
 
 /* p * 2^n, selected to +0 in the lanes of `none`. n goes straight to the exponent, as no result is denormal.
- * Conversion makes 0 of NaN, so that a NaN in p stays what it is. */
+ * The conversion makes 0 of NaN, so that a NaN in p stays what it is. */
 NEON_INLINE float32x4_t neon_scale_exp2(float32x4_t p, float32x4_t n, uint32x4_t none)
 {
     const int32x4_t exponent = vshlq_n_s32(vcvtq_s32_f32(n), 23);
@@ -110,8 +110,8 @@ NEON_INLINE float32x4_t neon_scale_exp2(float32x4_t p, float32x4_t n, uint32x4_t
     return vreinterpretq_f32_u32(vbicq_u32(vreinterpretq_u32_s32(y), none));
 }
 
-/* exp2 of any x. FMIN lets NaN pass; 128 has n = 128 and p = 1, which make the bits of infinity. Below 128, n = 128
- * meets p < 1 only, and n < -100 is selected away. */
+/* exp2 of any x. FMIN lets NaN pass; 128 has n = 128 and p = 1, which make the bits of infinity. Below 128,
+ * n = 128 meets p < 1 only, and n < -100 is selected away. */
 NEON_INLINE float32x4_t neon_exp2(float32x4_t x)
 {
     const uint32x4_t none = vcltq_f32(x, vdupq_n_f32(GML_EXP2_LOW));
@@ -131,8 +131,8 @@ NEON_INLINE float32x4_t neon_exp(float32x4_t z)
     return neon_scale_exp2(neon_poly_exp2(r), n, none);
 }
 
-/* x > m ? x : m for any x but a signalling NaN: FMAXNM takes a quiet NaN for missing. Results of arithmetic, which
- * all maxima here are taken of, are never signalling. */
+/* x > m ? x : m for any x but a signalling NaN, up to the sign of zero: FMAXNM takes a quiet NaN for missing.
+ * Results of arithmetic, of which all maxima here are taken, are never signalling. */
 NEON_INLINE float32x4_t neon_max(float32x4_t x, float32x4_t m)
 {
     return vmaxnmq_f32(x, m);
@@ -153,7 +153,8 @@ NEON_INLINE float neon_sum_lanes(float32x4_t s0, float32x4_t s1, float32x4_t s2,
 }
 
 /* The symbols of this folder, in the order of its table (set.c). */
-gml_gemm_tile_f32_fn gml_gemm_f32_8x12_neon, gml_gemm_f32_6x16_neon, gml_gemm_f32_12x8_neon, gml_gemm_f32_4x20_neon;
+gml_gemm_tile_f32_fn gml_gemm_f32_8x12_neon, gml_gemm_f32_6x16_neon, gml_gemm_f32_12x8_neon,
+    gml_gemm_f32_4x20_neon;
 gml_pack_f32_fn gml_pack_f32_neon;
 gml_map_f32_fn gml_exp2_f32_neon, gml_exp_f32_neon;
 gml_softmax_reduce_f32_fn gml_softmax_reduce_f32_neon;

@@ -43,15 +43,18 @@ NEON_INLINE float32x4_t score(const int biased, const int kept, int64_t n, float
 }
 
 /* Pass one: y = t; returns the maximum of t. */
-NEON_INLINE float scores(const int biased, const int kept, int64_t n, float scale, const float *x, const float *bias,
-                         const uint8_t *keep, float *y)
+NEON_INLINE float scores(const int biased, const int kept, int64_t n, float scale, const float *x,
+                         const float *bias, const uint8_t *keep, float *y)
 {
     float32x4_t m0 = vdupq_n_f32(-INFINITY), m1 = m0, m2 = m0, m3 = m0;
     int64_t j = 0;
-#define SCORE(j, n) score(biased, kept, n, scale, x + (j), biased ? bias + (j) : NULL, kept ? keep + (j) : NULL)
+#define SCORE(j, lanes) \
+    score(biased, kept, lanes, scale, x + (j), biased ? bias + (j) : NULL, kept ? keep + (j) : NULL)
     for (; j + 4 * NEON_LANES <= n; j += 4 * NEON_LANES) {
-        const float32x4_t t0 = SCORE(j, NEON_LANES), t1 = SCORE(j + NEON_LANES, NEON_LANES);
-        const float32x4_t t2 = SCORE(j + 2 * NEON_LANES, NEON_LANES), t3 = SCORE(j + 3 * NEON_LANES, NEON_LANES);
+        const float32x4_t t0 = SCORE(j, NEON_LANES);
+        const float32x4_t t1 = SCORE(j + NEON_LANES, NEON_LANES);
+        const float32x4_t t2 = SCORE(j + 2 * NEON_LANES, NEON_LANES);
+        const float32x4_t t3 = SCORE(j + 3 * NEON_LANES, NEON_LANES);
         vst1q_f32(y + j, t0);
         vst1q_f32(y + j + NEON_LANES, t1);
         vst1q_f32(y + j + 2 * NEON_LANES, t2);
@@ -102,8 +105,8 @@ static float exponentials(int64_t n, float z, float *y)
     return neon_sum_lanes(low[0], low[1], high[0], high[1]);
 }
 
-void gml_softmax_reduce_f32_neon(int64_t n, float scale, const float *x, const float *bias, const uint8_t *keep,
-                                 float *y, float *m, float *l)
+void gml_softmax_reduce_f32_neon(int64_t n, float scale, const float *x, const float *bias,
+                                 const uint8_t *keep, float *y, float *m, float *l)
 {
     if (bias && keep)
         *m = scores(1, 1, n, scale, x, bias, keep, y);

@@ -1,111 +1,125 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * The attention step: one block of keys against strips of bq queries. For each strip
+ * The attention step: one block of keys against strips of queries. For each strip:
  *
- *     scores        t[j][i] = sum over d of qt[d][i] * k[j][d]      a tile of a key by bq queries
- *     mask          bias and bounds, where there are any
- *     maximum       of each query over the keys
- *     exponentials  in place, and their sums
- *     merge         ot[d][i] from sums over j of t[j][i] * v[j][d]  a tile of an element of V by bq queries
+ *     scores        one key against bq queries; d innermost
+ *     mask          where there are bounds or a bias
+ *     exponentials  one pass; the row of keys j, j + 16, j + 32 ... is one virtual lane of the sum
+ *     output        one element of the head against bq queries; keys innermost
  *
- * Scratch holds the scores [keys][bq], the lanes of the sums [SUM_LANES][bq], and four rows [bq]: the maximum to
- * subtract, and the two factors of the merge.
+ * Scratch: [KB0][bq] scores, then exponentials; [SUM_LANES][bq] lanes of the sum; a row each for the
+ * maximum of the block and the factors a and b of the merge.
  */
 #include "kernels/ref/ref.h"
 
-typedef struct scratch_rows {
-    float *t;           /* [keys][bq]: scores, then exponentials         */
-    float *lane;        /* [SUM_LANES][bq]                               */
-    float *pivot;       /* [bq]: the block's maximum, 0 for an empty one */
-    float *old, *block; /* [bq]: factors a and b of the merge            */
-} scratch_rows;
+#define REF_BQ 8 /* the largest */
 
-/* s[i] = chain over p of fma(x[p * bq + i], y[p * step], s[i]). */
-static inline void tile(int bq, int64_t n, const float *x, const float *y, int64_t step, float *s)
+typedef struct workspace {
+    float *scores, *lanes, *maximum, *a, *b;
+} workspace;
+
+/* Scores of one key; they join `maximum`. */
+static void score_tile(int64_t bq, int64_t head_dim, const float *k, const float *qt, float *scores,
+                       float *maximum)
 {
-    for (int i = 0; i < bq; i++)
-        s[i] = 0.0f;
-    for (int64_t p = 0; p < n; p++)
-        for (int i = 0; i < bq; i++)
-            s[i] = fmaf(x[p * bq + i], y[p * step], s[i]);
+    float s[REF_BQ] = {0.0f};
+    for (int64_t d = 0; d < head_dim; d++, qt += bq)
+        for (int64_t i = 0; i < bq; i++)
+            s[i] = fmaf(qt[i], k[d], s[i]);
+    for (int64_t i = 0; i < bq; i++) {
+        scores[i] = s[i];
+        maximum[i] = ref_max(s[i], maximum[i]);
+    }
 }
 
-static inline void scores(int bq, const gml_attention_block_f32 *block, const float *qt, float *t)
+static void scores_of(int64_t bq, const gml_attention_block_f32 *block, const gml_attention_strip_f32 *strip,
+                      const workspace *w)
 {
+    for (int64_t i = 0; i < bq; i++)
+        w->maximum[i] = -INFINITY;
     for (int64_t j = 0; j < block->keys; j++)
-        tile(bq, block->head_dim, qt, block->k + j * block->k_stride, 1, t + j * bq);
+        score_tile(bq, block->head_dim, block->k + j * block->k_stride, strip->qt, w->scores + j * bq,
+                   w->maximum);
 }
 
-static inline void mask(int bq, int64_t keys, const gml_attention_strip_f32 *strip, float *t)
+/* Adds the bias, selects -infinity where a key is masked, and forms the maximum anew. */
+static void mask(int64_t bq, int64_t keys, const gml_attention_strip_f32 *strip, const workspace *w)
 {
-    for (int64_t j = 0; j < keys; j++)
-        for (int64_t i = 0; i < bq; i++) {
-            float *x = &t[j * bq + i];
+    for (int64_t i = 0; i < bq; i++) {
+        const int64_t lo = strip->lo ? strip->lo[i] : 0, hi = strip->hi ? strip->hi[i] : keys;
+        float m = -INFINITY;
+        for (int64_t j = 0; j < keys; j++) {
+            float *t = &w->scores[j * bq + i];
             if (strip->bias) {
                 const float bias = strip->bias[j * bq + i];
-                *x = bias == -INFINITY ? -INFINITY : fmaf(bias, GML_LOG2E, *x);
+                *t = bias == -INFINITY ? -INFINITY : fmaf(bias, GML_LOG2E, *t);
             }
-            if (strip->lo && (j < strip->lo[i] || j >= strip->hi[i]))
-                *x = -INFINITY;
+            if (j < lo || j >= hi)
+                *t = -INFINITY;
+            m = ref_max(*t, m);
         }
-}
-
-/* The maxima of the block, merged into the strip's, and the factors that follow from them. */
-static inline void maximum(int bq, int64_t keys, float *m, const scratch_rows *rows)
-{
-    for (int i = 0; i < bq; i++) {
-        float mb = -INFINITY;
-        for (int64_t j = 0; j < keys; j++)
-            mb = ref_max(rows->t[j * bq + i], mb);
-        mb += 0.0f;
-        const float merged = ref_max(mb, m[i]) + 0.0f, z = ref_pivot(merged);
-        rows->pivot[i] = ref_pivot(mb);
-        rows->old[i] = ref_exp2(m[i] - z);
-        rows->block[i] = ref_exp2(mb - z);
-        m[i] = merged;
+        w->maximum[i] = m;
     }
 }
 
-static inline void exponentials(int bq, int64_t keys, float *l, const scratch_rows *rows)
+/* Scores become exponentials; their sum and the block's maximum merge into l and m of the strip, and the
+ * factors of the merge are left for the output. */
+static void exponentials(int64_t bq, int64_t keys, const gml_attention_strip_f32 *strip, const workspace *w)
 {
-    for (int64_t i = 0; i < GML_SUM_LANES * bq; i++)
-        rows->lane[i] = 0.0f;
-    for (int64_t j = 0; j < keys; j++)
-        for (int64_t i = 0; i < bq; i++) {
-            const float e = ref_exp2(rows->t[j * bq + i] - rows->pivot[i]);
-            rows->t[j * bq + i] = e;
-            rows->lane[j % GML_SUM_LANES * bq + i] += e;
+    for (int64_t i = 0; i < bq; i++) {
+        const float mb = w->maximum[i] + 0.0f, z = ref_finite_or_zero(mb);
+        for (int64_t lane = 0; lane < GML_SUM_LANES; lane++)
+            w->lanes[lane * bq + i] = 0.0f;
+        for (int64_t j = 0; j < keys; j++) {
+            const float e = ref_exp2(w->scores[j * bq + i] - z);
+            w->scores[j * bq + i] = e;
+            w->lanes[j % GML_SUM_LANES * bq + i] += e;
         }
-    for (int i = 0; i < bq; i++)
-        l[i] = fmaf(rows->old[i], l[i], rows->block[i] * ref_sum(rows->lane + i, bq));
-}
 
-/* The lanes of the sums are free again: their first row holds one element of V against all queries. */
-static inline void merge(int bq, const gml_attention_block_f32 *block, float *ot, const scratch_rows *rows)
-{
-    float *s = rows->lane;
-    for (int64_t d = 0; d < block->v_head_dim; d++) {
-        tile(bq, block->keys, rows->t, block->v + d, block->v_stride, s);
-        for (int i = 0; i < bq; i++)
-            ot[d * bq + i] = fmaf(rows->old[i], ot[d * bq + i], rows->block[i] * s[i]);
+        const float m = strip->m[i], top = ref_max(mb, m) + 0.0f, zero = ref_finite_or_zero(top);
+        const float a = ref_exp2(m - zero), b = ref_exp2(mb - zero);
+        strip->l[i] = fmaf(a, strip->l[i], b * ref_sum_lanes(w->lanes + i, bq));
+        strip->m[i] = top;
+        w->a[i] = a;
+        w->b[i] = b;
     }
 }
 
-static inline void step(int bq, const gml_attention_block_f32 *block, const gml_attention_strip_f32 *strips,
-                        int64_t n_strips, float *scratch)
+/* One element of the head, merged into its row of the output. */
+static void output_tile(int64_t bq, int64_t keys, const float *v, int64_t v_stride, const workspace *w,
+                        float *ot)
 {
-    scratch_rows rows = {.t = scratch, .lane = scratch + GML_KB0 * bq};
-    rows.pivot = rows.lane + GML_SUM_LANES * bq;
-    rows.old = rows.pivot + bq;
-    rows.block = rows.old + bq;
+    float s[REF_BQ] = {0.0f};
+    const float *e = w->scores;
+    for (int64_t j = 0; j < keys; j++, v += v_stride, e += bq)
+        for (int64_t i = 0; i < bq; i++)
+            s[i] = fmaf(e[i], *v, s[i]);
+    for (int64_t i = 0; i < bq; i++)
+        ot[i] = fmaf(w->a[i], ot[i], w->b[i] * s[i]);
+}
+
+static void output(int64_t bq, const gml_attention_block_f32 *block, const gml_attention_strip_f32 *strip,
+                   const workspace *w)
+{
+    for (int64_t d = 0; d < block->v_head_dim; d++)
+        output_tile(bq, block->keys, block->v + d, block->v_stride, w, strip->ot + d * bq);
+}
+
+static void step(int64_t bq, const gml_attention_block_f32 *block, const gml_attention_strip_f32 *strips,
+                 int64_t n_strips, float *memory)
+{
+    const workspace w = {.scores = memory,
+                         .lanes = memory + GML_KB0 * bq,
+                         .maximum = memory + (GML_KB0 + GML_SUM_LANES) * bq,
+                         .a = memory + (GML_KB0 + GML_SUM_LANES + 1) * bq,
+                         .b = memory + (GML_KB0 + GML_SUM_LANES + 2) * bq};
     for (int64_t i = 0; i < n_strips; i++) {
         const gml_attention_strip_f32 *strip = &strips[i];
-        scores(bq, block, strip->qt, rows.t);
+        scores_of(bq, block, strip, &w);
         if (strip->bias || strip->lo)
-            mask(bq, block->keys, strip, rows.t);
-        maximum(bq, block->keys, strip->m, &rows);
-        exponentials(bq, block->keys, strip->l, &rows);
-        merge(bq, block, strip->ot, &rows);
+            mask(bq, block->keys, strip, &w);
+        exponentials(bq, block->keys, strip, &w);
+        output(bq, block, strip, &w);
     }
 }
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * The portable kernel set: C11, one element at a time, for any CPU. It is written to be read beside
- * docs/arithmetic.md and makes no assumption on the width of a vector.
+ * Portable C11: what the kernels of this folder share, and the list of the folder's symbols. One element
+ * at a time, for any CPU; written to be read beside docs/arithmetic.md, and without a thought of vectors.
  *
  * fmaf is the one library function: a compiler that targets fused multiply-add inlines it, otherwise the C
- * library computes the same bits in software. This header holds the exponentials and the tree of a sum.
+ * library computes the same bits in software.
  */
 #ifndef GML_REF_H
 #define GML_REF_H
@@ -12,14 +12,8 @@
 #include "kernels/arithmetic.h"
 #include "kernels/kernel.h"
 #include <math.h>
+#include <stdint.h>
 #include <string.h>
-
-gml_gemm_tile_f32_fn gml_gemm_f32_8x8_ref, gml_gemm_f32_4x4_ref, gml_gemm_f32_1x16_ref;
-gml_pack_f32_fn gml_pack_f32_ref;
-gml_map_f32_fn gml_exp2_f32_ref, gml_exp_f32_ref;
-gml_softmax_reduce_f32_fn gml_softmax_reduce_f32_ref;
-gml_softmax_scale_f32_fn gml_softmax_scale_f32_ref;
-gml_attention_step_f32_fn gml_attention_f32_8_ref, gml_attention_f32_4_ref;
 
 /* Adding 1.5 * 2^23 to |x| < 2^22 leaves x, rounded to nearest even, in the low bits of the sum. */
 #define REF_MAGIC 0x1.8p23f
@@ -38,42 +32,47 @@ static inline float ref_float(uint32_t bits)
     return x;
 }
 
-/* 2^n for -126 <= n <= 127. */
-static inline float ref_power(int32_t n)
+/* 1 + r * (C1 + r * (C2 + ... + r * C6)), for |r| <= 1/2. */
+static inline float ref_poly_exp2(float r)
 {
-    return ref_float((uint32_t)(n + 127) << 23);
-}
-
-/* p(r) * 2^n, n being the integer in the low bits of t, by two exact multiplications: 2^128 is no float, but
- * p * 2^128 may be. t may be NaN or infinite, and n nonsense, where r is NaN. */
-static inline float ref_exp2_of(float r, float t)
-{
-    const int32_t n = (int32_t)(ref_bits(t) - ref_bits(REF_MAGIC));
     float p = GML_EXP2_C6;
     p = fmaf(p, r, GML_EXP2_C5);
     p = fmaf(p, r, GML_EXP2_C4);
     p = fmaf(p, r, GML_EXP2_C3);
     p = fmaf(p, r, GML_EXP2_C2);
     p = fmaf(p, r, GML_EXP2_C1);
-    p = fmaf(p, r, 1.0f);
+    return fmaf(p, r, 1.0f);
+}
+
+/* 2^n for -126 <= n <= 127. */
+static inline float ref_power(int32_t n)
+{
+    return ref_float((uint32_t)(n + 127) << 23);
+}
+
+/* p * 2^n, n being the integer in the low bits of t, by two exact multiplications: 2^128 is no float,
+ * but p * 2^128 may be. Where p is NaN, t may be anything, and n nonsense. */
+static inline float ref_scale_exp2(float p, float t)
+{
+    const int32_t n = (int32_t)(ref_bits(t) - ref_bits(REF_MAGIC));
     return p * ref_power(n >> 1) * ref_power(n - (n >> 1));
 }
 
-/* Any x. The upper bound gives infinity already; the comparisons let NaN pass. */
+/* exp2 of any x. The upper bound gives infinity already; the comparisons let NaN pass. */
 static inline float ref_exp2(float x)
 {
     x = x > 129.0f ? 129.0f : x;
-    const float t = x + REF_MAGIC;
-    return x < GML_EXP2_LOW ? 0.0f : ref_exp2_of(x - (t - REF_MAGIC), t);
+    const float t = x + REF_MAGIC, n = t - REF_MAGIC;
+    return x < GML_EXP2_LOW ? 0.0f : ref_scale_exp2(ref_poly_exp2(x - n), t);
 }
 
-/* z <= 0 or NaN. */
+/* exp of z <= 0 or NaN. */
 static inline float ref_exp(float z)
 {
-    const float t = fmaf(z, GML_LOG2E, REF_MAGIC);
-    float r = fmaf(z, GML_LOG2E, -(t - REF_MAGIC));
+    const float t = fmaf(z, GML_LOG2E, REF_MAGIC), n = t - REF_MAGIC;
+    float r = fmaf(z, GML_LOG2E, -n);
     r = fmaf(z, GML_LOG2E_LO, r);
-    return z < GML_EXP_LOW ? 0.0f : ref_exp2_of(r, t);
+    return z < GML_EXP_LOW ? 0.0f : ref_scale_exp2(ref_poly_exp2(r), t);
 }
 
 /* The larger one; m where x is NaN. */
@@ -82,19 +81,27 @@ static inline float ref_max(float x, float m)
     return x > m ? x : m;
 }
 
-/* What is subtracted before exponentiation: a maximum without elements counts as 0. */
-static inline float ref_pivot(float m)
+/* m, or 0 where it is -infinity: what is subtracted before an exponential. */
+static inline float ref_finite_or_zero(float m)
 {
     return m == -INFINITY ? 0.0f : m;
 }
 
-/* The tree of a sum over its virtual lanes, which are `step` elements apart. */
-static inline float ref_sum(float *lane, int64_t step)
+/* The tree over the 16 virtual lanes, which lie `stride` elements apart: i + 8, i + 4, i + 2, i + 1. */
+static inline float ref_sum_lanes(float *lane, int64_t stride)
 {
     for (int64_t half = GML_SUM_LANES / 2; half > 0; half /= 2)
         for (int64_t i = 0; i < half; i++)
-            lane[i * step] += lane[(i + half) * step];
+            lane[i * stride] += lane[(i + half) * stride];
     return lane[0];
 }
+
+/* The symbols of this folder, in the order of its table (set.c). */
+gml_gemm_tile_f32_fn gml_gemm_f32_8x8_ref, gml_gemm_f32_4x4_ref, gml_gemm_f32_1x16_ref;
+gml_pack_f32_fn gml_pack_f32_ref;
+gml_map_f32_fn gml_exp2_f32_ref, gml_exp_f32_ref;
+gml_softmax_reduce_f32_fn gml_softmax_reduce_f32_ref;
+gml_softmax_scale_f32_fn gml_softmax_scale_f32_ref;
+gml_attention_step_f32_fn gml_attention_f32_8_ref, gml_attention_f32_4_ref;
 
 #endif

@@ -75,7 +75,7 @@ gml_status gml_check_distinct(const char *function, const gml_tensor *tensor)
         if (tensor->extent[d] == 1)
             continue;
         int at = n++;
-        for (; at > 0 && tensor->stride[order[at - 1]] > tensor->stride[d]; at--)
+        for (; at > 0 && tensor->stride[order[at - 1]] >= tensor->stride[d]; at--)
             order[at] = order[at - 1];
         order[at] = d;
     }

@@ -50,10 +50,12 @@ gml_status gml_gemm_f32(gml_context *context, int64_t m, int64_t n, int64_t k, f
         return GML_OK;
 
     context = gml_context_or_default(context);
+    const gml_fpenv found = gml_fpenv_enter(); /* a caller's traps must not spring in the model */
     args = gml_gemm_normalise_f32(args);
     const gml_gemm_plan plan =
         gml_model_gemm(&context->machine, context->runtime.set, args.m, args.n, args.k,
                        gml_parallel_threads(&context->runtime, 0));
     gml_gemm_run_f32(&context->runtime, &plan, &args);
+    gml_fpenv_leave(found);
     return GML_OK;
 }
