@@ -30,31 +30,21 @@ int gemmule_demo(int argc, char **argv);
  * argument or after '='. Exactly one of flag, text and number is not NULL.
  */
 typedef struct cli_option {
-    const char *name;     /* "--threads"                                  */
-    const char *argument; /* "T"; NULL for a flag                         */
+    const char *name;     /* "--threads"          */
+    const char *argument; /* "T"; NULL for a flag */
     const char *help;
     bool *flag;
     const char **text;
     int64_t *number;
-    int64_t low, high; /* of number                                    */
+    int64_t low, high; /* of number */
 } cli_option;
 
-#define CLI_FLAG(name, to, help)                                                                             \
-    {                                                                                                        \
-        name, NULL, help, to, NULL, NULL, 0, 0                                                               \
-    }
-#define CLI_TEXT(name, argument, to, help)                                                                   \
-    {                                                                                                        \
-        name, argument, help, NULL, to, NULL, 0, 0                                                           \
-    }
-#define CLI_NUMBER(name, argument, to, low, high, help)                                                      \
-    {                                                                                                        \
-        name, argument, help, NULL, NULL, to, low, high                                                      \
-    }
-#define CLI_END                                                                                              \
-    {                                                                                                        \
-        NULL, NULL, NULL, NULL, NULL, NULL, 0, 0                                                             \
-    }
+/* clang-format off */
+#define CLI_FLAG(name, to, help) {name, NULL, help, to, NULL, NULL, 0, 0}
+#define CLI_TEXT(name, argument, to, help) {name, argument, help, NULL, to, NULL, 0, 0}
+#define CLI_NUMBER(name, argument, to, low, high, help) {name, argument, help, NULL, NULL, to, low, high}
+#define CLI_END {NULL, NULL, NULL, NULL, NULL, NULL, 0, 0}
+/* clang-format on */
 
 typedef struct cli_usage {
     const char *command;       /* "gemmule info"                                        */

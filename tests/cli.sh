@@ -71,6 +71,10 @@ for name in info check explain demo; do
     expect 0 "$name" --help
     says "Usage: gemmule $name"
     says "--json"
+    for option in $(grep -oE '^  --[a-z-]+' "$scratch/out"); do
+        grep -qE "^.It Fl ${option#-}( |\$)|^.Fl ${option#-} ,\$" "$golden/../../docs/gemmule.1" ||
+            fail "docs/gemmule.1 does not explain $option of gemmule $name"
+    done
 done
 
 # Bad arguments
@@ -121,13 +125,15 @@ command="$*"
 expect 0 explain gemm 300 200 1000
 says "L2"
 json 'x["threads"] == 1 and x["source"] == "model"' explain gemm 2048 2048 2048 --trans-b --threads 1 --json
-json 'x["scratch"]["per_thread"] <= 8 << 20' explain attention 1 32 4096 65536 128 --kv-heads 8 --causal --json
+json 'x["scratch"]["per_thread"] <= 8 << 20' \
+    explain attention 1 32 4096 65536 128 --kv-heads 8 --causal --json
 json 'x["isa"] == "ref"' explain softmax 4096 100000 --isa=ref --json
 json 'x["refused"]' explain attention 1 1 1 1 1000000 --json
 
 # demo
 hash=$(cat "$golden/output.sha256")
-json "x['same_bits'] and x['largest_error'] <= 1e-5 and x['sha256'] == '$hash'" demo --data "$golden" --repeat 1 --json
+json "x['same_bits'] and x['largest_error'] <= 1e-5 and x['sha256'] == '$hash'" \
+    demo --data "$golden" --repeat 1 --json
 json 'len(x["variants"]) >= 2 and all(v["gflops"] > 0 for v in x["variants"])' demo --repeat 1 --json
 expect 0 demo --repeat 1
 says "$hash"

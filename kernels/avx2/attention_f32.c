@@ -21,7 +21,8 @@ typedef struct workspace {
     float *scores, *lanes, *maximum, *a, *b;
 } workspace;
 
-/* Scores of `rows` keys from k on; the maximum of each query over them joins `maximum`. */
+/* Scores of `rows` keys from k on; the maximum of each query over them joins `maximum`. The vectors of qt are
+ * loaded once a step, as nothing is stored between their uses. */
 AVX2_INLINE void score_tile(const int rows, const int vectors, int64_t bq, int64_t head_dim, const float *k,
                             int64_t k_stride, const float *qt, float *scores, float *maximum)
 {

@@ -45,7 +45,7 @@ AVX2_INLINE __m256 avx2_load(int64_t n, const float *x)
 }
 
 /* y[0 .. n-1] = x, for n in 1 .. 8; in pieces of four, two and one, as masked stores are microcode on some
- * CPUs, and block the loads that follow on most. */
+ * CPUs. */
 AVX2_INLINE void avx2_store(int64_t n, float *y, __m256 x)
 {
     if (n == AVX2_LANES) {

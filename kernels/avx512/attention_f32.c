@@ -26,38 +26,45 @@ typedef struct workspace {
 AVX512_INLINE void score_tile(const int64_t bq, const int vectors, const int rows, int64_t head_dim, const float *k,
                               int64_t k_stride, const float *qt, float *scores, float *maximum)
 {
-    const float *row[8];
     __m512 s[8][3];
-    for (int i = 0; i < rows; i++) {
-        row[i] = k + i * k_stride;
-        AVX512_OPAQUE(row[i]);
+    for (int i = 0; i < rows; i++)
         for (int v = 0; v < vectors; v++)
             s[i][v] = _mm512_setzero_ps();
-    }
+
+    /* Base, stride and scale of an address reach three rows, so every third row has a pointer. */
+    const float *k0 = k, *k3 = k + 3 * k_stride, *k6 = k + 6 * k_stride, *ahead = k + 8 * k_stride;
+    AVX512_OPAQUE(k0);
+    AVX512_OPAQUE(k3);
+    AVX512_OPAQUE(k6);
+#define K(i) ((i) < 3 ? k0 + (i)*k_stride : (i) < 6 ? k3 + ((i)-3) * k_stride : k6 + ((i)-6) * k_stride)
 #define STEP(p)                                                                                              \
     do {                                                                                                     \
         __m512 q[3];                                                                                         \
         for (int v = 0; v < vectors; v++)                                                                    \
             q[v] = _mm512_load_ps(qt + (p)*bq + v * AVX512_LANES);                                           \
-        for (int i = 2 * (p); i < 2 * (p) + 2 && i < rows; i++)                                              \
-            _mm_prefetch((const char *)(row[i] + ahead), _MM_HINT_T0);                                       \
+        _mm_prefetch((const char *)ahead, _MM_HINT_T0);                                                      \
+        _mm_prefetch((const char *)(ahead + k_stride), _MM_HINT_T0);                                         \
+        ahead += 2 * k_stride;                                                                               \
+        AVX512_OPAQUE(ahead);                                                                                \
+        AVX512_OPAQUE(head_dim);                                                                             \
         for (int i = 0; i < rows; i++) {                                                                     \
-            const __m512 ki = _mm512_set1_ps(row[i][d + (p)]);                                               \
+            const __m512 ki = _mm512_set1_ps(K(i)[p]);                                                         \
             for (int v = 0; v < vectors; v++)                                                                \
                 s[i][v] = _mm512_fmadd_ps(q[v], ki, s[i][v]);                                                \
         }                                                                                                    \
-        if (d + (p) + 1 == head_dim)                                                                         \
+        if (--head_dim == 0)                                                                                 \
             goto done;                                                                                       \
     } while (0)
     /* The exit after each step keeps gcc from spilling: see gemm_f32.inc. Each step asks for its part of two of
      * the next 8 keys, which after the last tile are those of the next block. */
-    for (int64_t d = 0, ahead = 8 * k_stride;; d += 4, ahead += 4, qt += 4 * bq) {
+    for (;; k0 += 4, k3 += 4, k6 += 4, ahead += 4 - 8 * k_stride, qt += 4 * bq) {
         STEP(0);
         STEP(1);
         STEP(2);
         STEP(3);
     }
 #undef STEP
+#undef K
 done:
     for (int v = 0; v < vectors; v++) {
         __m512 m = _mm512_load_ps(maximum + v * AVX512_LANES);
@@ -187,10 +194,12 @@ AVX512_INLINE void output_tile(const int64_t bq, const int vectors, const int ro
         }                                                                                                    \
         _mm_prefetch((const char *)(v + V_AHEAD * v_stride), _MM_HINT_T0);                                   \
         v += v_stride;                                                                                       \
-        if (keys == (p) + 1)                                                                                 \
+        AVX512_OPAQUE(v);                                                                                    \
+        AVX512_OPAQUE(keys);                                                                                 \
+        if (--keys == 0)                                                                                     \
             goto done;                                                                                       \
     } while (0)
-    for (;; keys -= 4, e += 4 * bq) {
+    for (;; e += 4 * bq) {
         STEP(0);
         STEP(1);
         STEP(2);

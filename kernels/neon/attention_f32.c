@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * The attention step: one block of keys against strips of queries. Queries lie along the lanes, so maxima, sums
- * and rescaling are vertical, and K and V are multiplied by lane from where they lie. For each strip:
+ * The attention step: one block of keys against strips of queries. Queries lie along the lanes, so maxima,
+ * sums and rescaling are vertical, and K and V are multiplied by lane from where they lie. For each strip:
  *
  *     scores        tile of 8 keys x 8 queries:    four d of each key, a vector of qt for each d; d innermost
  *     mask          where there are bounds or a bias: one pass over the scores
  *     exponentials  one pass; the row of keys j, j + 16, j + 32 ... is one virtual lane of the sum
  *     output        tile of 8 d x 12 queries:      eight d of a key, vectors of the scores; keys innermost
  *
- * The elements of a key lie along d, as the chain of a score does. To load one of each key is a broadcast; four
- * of each, in a register for each key, leave room for 16 accumulators and 2 vectors: 26 registers, 16 loads for
- * 64 FMAs. The output has the eight multipliers of a step side by side: 24 accumulators, 3 vectors and 2 of V, 29
- * registers, 5 loads for 24 FMAs. A strip of 24 is a multiple of both widths; the step works on the vectors that
- * hold queries, in narrower tiles at the edge.
+ * The elements of a key lie along d, as the chain of a score does. To load one of each key is a broadcast;
+ * four of each, in a register for each key, leave room for 16 accumulators and 2 vectors: 26 registers, 16
+ * loads for 64 FMAs. The output has the eight multipliers of a step side by side: 24 accumulators, 3 vectors
+ * and 2 of V, 29 registers, 5 loads for 24 FMAs. A strip of 24 is a multiple of both widths; the step works
+ * on the vectors that hold queries, in narrower tiles at the edge.
  *
  * Scratch: [KB0][bq] scores, then exponentials; [SUM_LANES][bq] lanes of the sum; a row each for the
  * maximum of the block and the factors a and b of the merge.
@@ -119,8 +119,8 @@ NEON_INLINE void mask(const int biased, int64_t vectors, int64_t bq, int64_t key
     }
 }
 
-/* Scores of the queries from i on become exponentials; their sum and the block's maximum merge into l and m of
- * the strip, and the factors of the merge are left for the output. */
+/* Scores of the queries from i on become exponentials; their sum and the block's maximum merge into l and m
+ * of the strip, and the factors of the merge are left for the output. */
 NEON_INLINE void exponentials(const int vectors, int64_t i, int64_t bq, int64_t keys,
                               const gml_attention_strip_f32 *strip, const workspace *w)
 {

@@ -12,8 +12,8 @@
 #include "kernels/neon/neon.h"
 
 /* The update of c from sums in memory, where the last vector of a row is not whole. */
-static void update_ragged(int64_t m, int64_t n, float alpha, const float *s, int64_t lds, float beta,
-                          float *c, int64_t ldc)
+NEON_APART void update_ragged(int64_t m, int64_t n, float alpha, const float *s, int64_t lds, float beta,
+                              float *c, int64_t ldc)
 {
     for (int64_t i = 0; i < m; i++, s += lds, c += ldc)
         for (int64_t j = 0; j < n; j += NEON_LANES) {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
  * NEON: what the kernels of this folder share. Idioms that are no single intrinsic, and the list of the
- * folder's symbols. AArch64, 32 registers of 4 floats; the FMA multiplies by one lane of a register, without a
- * broadcast. Loads and stores cannot be masked: tails go in pieces of two and one.
+ * folder's symbols. AArch64, 32 registers of 4 floats; the FMA multiplies by one lane of a register, without
+ * a broadcast. Loads and stores cannot be masked: tails go in pieces of two and one.
  */
 #ifndef GML_NEON_H
 #define GML_NEON_H
@@ -22,8 +22,8 @@
 /* Functions with all general registers to themselves, so that no pointer of a k-loop is spilled. */
 #define NEON_APART static __attribute__((noinline))
 
-/* Before a loop over an array of registers: unrolled, or gcc 12 leaves the array in memory. Before a loop over
- * k: not unrolled, as a single step is long enough to hide its loop. */
+/* Before a loop over an array of registers: unrolled, or gcc 12 leaves the array in memory. Before a loop
+ * over k: not unrolled, as a single step is long enough to hide its loop. */
 #ifdef __clang__
 #define NEON_UNROLL _Pragma("clang loop unroll(full)")
 #define NEON_ROLLED _Pragma("clang loop unroll(disable)")

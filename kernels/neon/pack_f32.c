@@ -2,8 +2,8 @@
  *
  * Packing: any strided rectangle into rows of `width`, zero filled beyond `len`.
  *
- * Three ways. stride_len == 1: rows are copied. stride_k == 1: squares of 4 x 4 are transposed in registers, along
- * len first, so that whole rows of dst are written. Otherwise element by element.
+ * Three ways. stride_len == 1: rows are copied. stride_k == 1: squares of 4 x 4 are transposed in registers,
+ * along len first, so that whole rows of dst are written. Otherwise element by element.
  */
 #include "kernels/neon/neon.h"
 
