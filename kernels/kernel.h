@@ -37,7 +37,7 @@ typedef void gml_gemm_tile_f32_fn(int64_t m, int64_t n, int64_t k, float alpha, 
 typedef struct gml_gemm_kernel_f32 {
     const char *name;           /* "gemm_f32_8x48_avx512"                                        */
     int16_t mr, nr;             /* the register tile; nr is a multiple of the lanes (ref: any)   */
-    int16_t registers;          /* accumulators and operands, at most the set's registers        */
+    int16_t registers;          /* accumulators and operands, at most the set's; 0: not counted    */
     int16_t loads;              /* vector and broadcast loads per k-step                         */
     gml_gemm_tile_f32_fn *tile;
 } gml_gemm_kernel_f32;

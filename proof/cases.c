@@ -75,10 +75,10 @@ static proof_softmax softmax_case(int32_t number, int32_t row, int32_t variant)
     s.in_place = number % 3 == 0;
     s.bias = variant & 1;
     s.keep = variant & 2;
-    s.bias_broadcast = number % 4 == 0;
-    s.keep_broadcast = number % 5 == 0;
+    s.bias_broadcast = number % 5 == 0;
+    s.keep_broadcast = number % 7 == 0;
     s.scale = scale[number % 3];
-    s.causal = number % 4;
+    s.causal = row % 2 ? (row / 2 + variant) % 4 : GML_CAUSAL_NONE;
     s.causal_offset = s.causal == GML_CAUSAL_OFFSET ? number % 7 - 3 : 0;
     s.values = values[number % COUNT(values)];
     s.seed = (uint64_t)number;
@@ -96,7 +96,7 @@ static proof_attention attention_case(int32_t number, int32_t row, int32_t varia
                          .kv_len = size[4],
                          .head_dim = size[5],
                          .v_head_dim = size[6]};
-    a.token_major = number % 2;
+    a.token_major = number / 3 % 2;
     a.kv_broadcast = number % 7 == 0;
     a.gap = number % 3 ? 0 : number % 20;
     a.in_place = a.head_dim == a.v_head_dim && number % 5 == 0;
@@ -110,7 +110,7 @@ static proof_attention attention_case(int32_t number, int32_t row, int32_t varia
     a.hot = number % 11 == 0 || number % 26 == 13;
     a.sunk = number % 13 == 0 ? number % 2 ? a.kv_len : a.kv_len / 2 : 0;
     a.scale = scale[number % COUNT(scale)];
-    a.causal = number / 2 % 4;
+    a.causal = (row + variant) % 4;
     a.causal_offset = a.causal == GML_CAUSAL_OFFSET ? number % 9 - 4 : 0;
     a.values = values[number % COUNT(values)];
     a.seed = (uint64_t)number;

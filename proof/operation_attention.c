@@ -266,7 +266,7 @@ proof_attention proof_attention_random(proof_random *random)
     if (proof_once_in(random, 10))
         a.sunk = proof_once_in(random, 2) ? a.kv_len : proof_between(random, 0, a.kv_len);
     a.scale = scales[proof_below(random, 5)];
-    a.causal = (int32_t)proof_below(random, 4);
+    a.causal = proof_once_in(random, 2) ? (int32_t)proof_below(random, 4) : GML_CAUSAL_NONE;
     if (a.causal == GML_CAUSAL_OFFSET)
         a.causal_offset = proof_once_in(random, 20) ? INT64_MAX - proof_below(random, 3)
                                                     : proof_between(random, -a.q_len - 2, a.kv_len + 2);

@@ -96,7 +96,7 @@ proof_softmax proof_softmax_random(proof_random *random)
 {
     static const float scales[] = {0.0f, 1.0f, 0.125f, -3.0f, 0x1p-120f, 0x1p100f};
     proof_softmax s = {.scale = scales[proof_below(random, 6)], .masked = 1};
-    s.cols = proof_once_in(random, 6) ? proof_around(random, GML_RS0, 3) : proof_log_between(random, 0, 400);
+    s.cols = proof_once_in(random, 4) ? proof_around(random, GML_RS0, 3) : proof_log_between(random, 0, 400);
     s.rows = proof_log_between(random, 0, s.cols > 1000 ? 6 : 100);
     s.gap = proof_once_in(random, 2) ? 0 : proof_between(random, 1, 20);
     s.in_place = proof_once_in(random, 2);
@@ -106,7 +106,7 @@ proof_softmax proof_softmax_random(proof_random *random)
     s.keep_broadcast = s.keep && proof_once_in(random, 3);
     if (!proof_once_in(random, 8))
         s.masked = proof_between(random, 2, 12);
-    s.causal = (int32_t)proof_below(random, 4);
+    s.causal = proof_once_in(random, 2) ? (int32_t)proof_below(random, 4) : GML_CAUSAL_NONE;
     if (s.causal == GML_CAUSAL_OFFSET)
         s.causal_offset = proof_once_in(random, 20) ? INT64_MAX - proof_below(random, 3)
                                                     : proof_between(random, -s.rows - 2, s.cols + 2);

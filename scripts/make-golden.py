@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
 """Make the golden data of tests/golden: one attention layer of a real model.
 
 The model is the sentence encoder all-MiniLM-L6-v2 (6 layers, 12 heads of 32,

@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # SPDX-License-Identifier: BSD-3-Clause
 #
 # Sourced by the scripts: steps that are silent when they succeed.

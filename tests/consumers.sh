@@ -68,6 +68,7 @@ diff -u "$source/examples/quickstart.c" "$scratch/readme.c" || {
     echo "consumers: the example of README.md is not examples/quickstart.c" >&2
     exit 1
 }
+# shellcheck disable=SC2046 # several words are meant
 quiet "$compiler" "$scratch/readme.c" $(pkg-config --cflags --libs gemmule) \
     -Wl,-rpath,"$(pkg-config --variable=libdir gemmule)" -o "$scratch/readme"
 "$scratch/readme" | diff -u "$source/examples/quickstart.expected" - || {

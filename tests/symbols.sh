@@ -40,7 +40,7 @@ imported=$("${tool}nm" -D --undefined-only "$library" | awk '{ sub(/@.*/, "", $2
 forbidden='^(_?exit|_Exit|quick_exit|abort|__assert_fail|raise|kill|signal|sigaction|longjmp|_*longjmp_chk|setenv|putenv|system|popen|exec.*|fork|socket|connect|(f|d|vf|v|vd)?printf|__.*printf_chk|puts|fputs|putchar|fwrite|write|perror|stdout|stderr|pthread_create|setlocale|atexit|srand|rand)$'
 # Text into a caller's memory is no printing.
 bad=$(echo "$imported" | grep -vE '^__v?s(n)?printf_chk$' | grep -E "$forbidden" || true)
-[ -z "$bad" ] || finding "the library imports what it must not use: $(echo $bad)"
+[ -z "$bad" ] || finding "the library imports what it must not use: ${bad//$'\n'/ }"
 
 needed=$("${tool}readelf" -d "$library" | sed -nE 's/.*NEEDED.*\[(.*)\]/\1/p')
 for name in $needed; do
@@ -67,5 +67,5 @@ done < <("${tool}objdump" -t "$library" | sed -nE 's/^[0-9a-f]+ .{7} \.(data|bss
 foreign=$("${tool}nm" -A --defined-only --extern-only "$archive" 2>/dev/null | awk '$NF !~ /^gml_/ { print $NF }' | sort -u)
 [ -z "$foreign" ] || finding "the archive defines global names without gml_: $foreign"
 
-[ "$failed" -ne 0 ] || echo "$(echo "$exported" | wc -l) symbols exported, $(echo "$imported" | wc -l) imported, needs" $needed
+[ "$failed" -ne 0 ] || echo "$(echo "$exported" | wc -l) symbols exported, $(echo "$imported" | wc -l) imported, needs ${needed//$'\n'/ }"
 exit "$failed"

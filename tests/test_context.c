@@ -1,16 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Contexts, status and info: every way to fail and its sentence, with nothing touched; what the environment and the
- * options decide; the host's allocator and its pool.
+ * Contexts: every way to fail and its sentence, with nothing touched; what the environment and the options decide; the
+ * host's allocator and its pool.
  *
  * Tests of the environment run first, each in a fork of a process that has not called the library yet, because it
  * reads its environment once. The others run in this process: a forked child would be serial.
  */
 #define _GNU_SOURCE 1
 #include "src/api/context.h"
-#include "kernels/arithmetic.h"
-#include "src/api/descriptor.h"
-#include "src/api/status.h"
 #include "src/core/select.h"
 #include "tests/suite.h"
 #include <gemmule/info.h>
@@ -37,8 +34,8 @@ static void expect_failure(const gml_context_options *options, gml_status status
     const size_t length = gml_last_error(sentence, sizeof sentence);
     ck_assert_uint_eq(length, strlen(sentence));
     ck_assert_msg(strncmp(sentence, "gml_context_create: ", 20) == 0, "%s", sentence);
-    ck_assert_msg(strstr(sentence, argument) && strstr(sentence, value), "'%s' names neither '%s' nor '%s'", sentence,
-                  argument, value);
+    ck_assert_msg(strstr(sentence, argument) && strstr(sentence, value), "'%s' names neither '%s' nor '%s'",
+                  sentence, argument, value);
 }
 
 static gml_context *create(const gml_context_options *options)
@@ -161,106 +158,6 @@ START_TEST(descriptors_of_other_versions)
     expect_failure(&o.known, GML_ERR_DESCRIPTOR, "size", "7");
     o.known.size = SIZE_MAX / 2; /* never initialised: what follows is not read */
     expect_failure(&o.known, GML_ERR_DESCRIPTOR, "size", "9223372036854775807");
-}
-END_TEST
-
-START_TEST(descriptors_are_copied_by_their_size)
-{
-    struct {
-        size_t size;
-        int32_t first, second;
-    } from = {.size = 12, .first = 1, .second = 2}, to = {.size = 99, .first = 99, .second = 99};
-    ck_assert_int_eq(gml_descriptor_read(&to, sizeof to, &from, "f"), GML_OK);
-    ck_assert_uint_eq(to.size, sizeof to);
-    ck_assert_int_eq(to.first, 1);
-    ck_assert_int_eq(to.second, 0);
-    from.size = 8;
-    ck_assert_int_eq(gml_descriptor_read(&to, sizeof to, &from, "f"), GML_OK);
-    ck_assert_int_eq(to.first, 0);
-
-    to.first = 5;
-    from.size = 3;
-    ck_assert_int_eq(gml_descriptor_read(&to, sizeof to, &from, "f"), GML_ERR_DESCRIPTOR);
-    ck_assert_int_eq(gml_descriptor_read(&to, sizeof to, NULL, "f"), GML_ERR_ARGUMENT);
-    ck_assert_int_eq(to.first, 5);
-    char sentence[64];
-    gml_last_error(sentence, sizeof sentence);
-    ck_assert_str_eq(sentence, "f: problem is NULL");
-}
-END_TEST
-
-/* Status. */
-
-static void *fail_elsewhere(void *sentence)
-{
-    ck_assert_uint_eq(gml_last_error(NULL, 0), 0); /* nothing has failed in this thread */
-    gml_fail(GML_ERR_ARGUMENT, "elsewhere");
-    gml_last_error(sentence, 16);
-    return NULL;
-}
-
-START_TEST(a_sentence_belongs_to_its_thread)
-{
-    char here[16], there[16];
-    ck_assert_int_eq(gml_fail(GML_ERR_OVERLAP, "here %d", 1), GML_ERR_OVERLAP);
-    pthread_t thread;
-    ck_assert_int_eq(pthread_create(&thread, NULL, fail_elsewhere, there), 0);
-    pthread_join(thread, NULL);
-    ck_assert_uint_eq(gml_last_error(here, sizeof here), 6);
-    ck_assert_str_eq(here, "here 1");
-    ck_assert_str_eq(there, "elsewhere");
-
-    memset(here, 'x', sizeof here);
-    ck_assert_uint_eq(gml_last_error(here, 4), 6);
-    ck_assert_mem_eq(here, "her\0xx", 6);
-    ck_assert_uint_eq(gml_last_error(here, 1), 6);
-    ck_assert_mem_eq(here, "\0er\0xx", 6);
-    ck_assert_uint_eq(gml_last_error(NULL, 0), 6);
-
-    gml_context_destroy(create(NULL)); /* a call that succeeds keeps it */
-    gml_last_error(here, sizeof here);
-    ck_assert_str_eq(here, "here 1");
-
-    gml_fail(GML_ERR_ARGUMENT, "%01000d", 7);
-    ck_assert_uint_eq(gml_last_error(NULL, 0), 255);
-}
-END_TEST
-
-START_TEST(statuses_have_names)
-{
-    static const char *const names[] = {"GML_OK",             "GML_ERR_ARGUMENT", "GML_ERR_OVERLAP",
-                                        "GML_ERR_DESCRIPTOR", "GML_ERR_ISA",      "GML_ERR_MEMORY"};
-    for (int i = 0; i < (int)(sizeof names / sizeof *names); i++)
-        ck_assert_str_eq(gml_status_name((gml_status)i), names[i]);
-    ck_assert_str_eq(gml_status_name((gml_status)6), "unknown status");
-}
-END_TEST
-
-/* Info. */
-
-START_TEST(info)
-{
-    char version[32];
-    snprintf(version, sizeof version, "%d.%d.%d", GML_VERSION_MAJOR, GML_VERSION_MINOR, GML_VERSION_PATCH);
-    ck_assert_str_eq(gml_version(), version);
-    ck_assert_int_eq(gml_arithmetic_revision(), GML_ARITHMETIC_REVISION);
-
-    int32_t n = 0;
-    for (; gml_isa_name(n); n++)
-        ck_assert_ptr_eq(gml_set_by_name(gml_isa_name(n)), gml_sets()[n]);
-    ck_assert_ptr_null(gml_sets()[n]);
-    ck_assert_str_eq(gml_isa_name(n - 1), "ref");
-    ck_assert_ptr_null(gml_isa_name(-1));
-    ck_assert_ptr_null(gml_isa_name(INT32_MIN));
-    ck_assert_ptr_null(gml_isa_name(INT32_MAX));
-    ck_assert_int_eq(gml_isa_available("ref"), 1);
-    ck_assert_int_eq(gml_isa_available("avx9"), 0);
-    ck_assert_int_eq(gml_isa_available(""), 0);
-    ck_assert_int_eq(gml_isa_available(NULL), 0);
-
-    ck_assert_int_eq(gml_isa_available(gml_context_isa(NULL)), 1);
-    ck_assert_int_ge(gml_context_threads(NULL), 1);
-    ck_assert_int_ge(gml_context_scratch(NULL), 0);
 }
 END_TEST
 
@@ -530,8 +427,8 @@ START_TEST(isa_of_the_environment)
     int i = 0;
     for (const gml_kernel_set *const *set = gml_sets(); *set; set++)
         in_child(run_isa_case, (*set)->isa, i++);
-    static const char *const others[] = {NULL, "", "avx9", "REF", " ref",
-                                         "a name that is longer than what is kept for show, and so is cut"};
+    static const char *const others[] = {
+        NULL, "", "avx9", "REF", " ref", "a name that is longer than what is kept for show, and so is cut"};
     for (size_t n = 0; n < sizeof others / sizeof *others; n++)
         in_child(run_isa_case, others[n], i++);
 }
@@ -540,25 +437,25 @@ END_TEST
 int main(void)
 {
     setenv("CK_FORK", "yes", 1); /* first: the library is not called in this process yet */
+    /* clang-format off */
     const int environment = suite_run("environment", 60, (const TTest *const[]){
-                                                             threads_of_the_environment,
-                                                             isa_of_the_environment,
-                                                             NULL,
-                                                         });
+        threads_of_the_environment,
+        isa_of_the_environment,
+        NULL,
+    });
+    /* clang-format on */
     setenv("CK_FORK", "no", 1);
+    /* clang-format off */
     const int context = suite_run("context", 60, (const TTest *const[]){
-                                                     bad_options_are_refused,
-                                                     an_unknown_isa_is_refused,
-                                                     an_isa_this_cpu_has_not_is_refused,
-                                                     descriptors_of_other_versions,
-                                                     descriptors_are_copied_by_their_size,
-                                                     a_sentence_belongs_to_its_thread,
-                                                     statuses_have_names,
-                                                     info,
-                                                     options_choose_isa_and_threads,
-                                                     the_hosts_allocator,
-                                                     the_hosts_pool,
-                                                     NULL,
-                                                 });
+        bad_options_are_refused,
+        an_unknown_isa_is_refused,
+        an_isa_this_cpu_has_not_is_refused,
+        descriptors_of_other_versions,
+        options_choose_isa_and_threads,
+        the_hosts_allocator,
+        the_hosts_pool,
+        NULL,
+    });
+    /* clang-format on */
     return environment == EXIT_SUCCESS ? context : environment;
 }

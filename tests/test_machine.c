@@ -4,8 +4,8 @@
  * they say, however absurd, leads to a plan that cannot run. The real machine is compared with /proc/cpuinfo.
  */
 #define _GNU_SOURCE 1
-#include "src/core/cpu.h"
 #include "kernels/kernel.h"
+#include "src/core/cpu.h"
 #include "src/core/runtime.h"
 #include "src/core/select.h"
 #include "src/plan/model.h"
@@ -58,7 +58,8 @@ static void put(const char *path, const char *text)
 
 static void put_cache(int index, const char *level, const char *type, const char *size, const char *shared)
 {
-    const char *const files[][2] = {{"level", level}, {"type", type}, {"size", size}, {"shared_cpu_list", shared}};
+    const char *const files[][2] = {
+        {"level", level}, {"type", type}, {"size", size}, {"shared_cpu_list", shared}};
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
         char path[128];
         snprintf(path, sizeof path, "/sys/devices/system/cpu/cpu0/cache/index%d/%s", index, files[i][0]);
@@ -104,9 +105,11 @@ END_TEST
 
 START_TEST(caches_of_a_bad_sysfs)
 {
-    static const char *const sizes[] = {"", "\n", "K\n", "none\n", "0K\n", "-48K\n", "99999999999999999999K\n",
-                                        "9223372036854775807G\n", NULL};
-    static const char *const lists[] = {"", "\n", "-1\n", "3-1\n", "0-\n", "0,\n", "all\n", "0-4294967295\n", NULL};
+    static const char *const sizes[] = {
+        "",  "\n", "K\n", "none\n", "0K\n", "-48K\n", "99999999999999999999K\n", "9223372036854775807G\n",
+        NULL};
+    static const char *const lists[] = {"",     "\n",    "-1\n",           "3-1\n", "0-\n",
+                                        "0,\n", "all\n", "0-4294967295\n", NULL};
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         make_root();
         put_cache(0, "1\n", "Data\n", sizes[i], lists[i]);
@@ -135,6 +138,7 @@ typedef struct quota_case {
     int32_t cpus;
 } quota_case;
 
+/* clang-format off */
 static const quota_case quota_cases[] = {
     {"no limit", "0::/\n", {"/cpu.max", "max 100000\n"}, 0},
     {"no files", "0::/a/b\n", {NULL}, 0},
@@ -142,7 +146,8 @@ static const quota_case quota_cases[] = {
     {"whole", "0::/\n", {"/cpu.max", "200000 100000\n"}, 2},
     {"rounded up", "0::/\n", {"/cpu.max", "150000 100000\n"}, 2},
     {"less than one", "0::/a\n", {"/a/cpu.max", "100 100000\n"}, 1},
-    {"above the process", "0::/a/b/c\n", {"/a/b/c/cpu.max", "max 100000\n", "/a/cpu.max", "300000 100000\n"}, 3},
+    {"above the process", "0::/a/b/c\n",
+     {"/a/b/c/cpu.max", "max 100000\n", "/a/cpu.max", "300000 100000\n"}, 3},
     {"least of several", "0::/a/b\n",
      {"/a/b/cpu.max", "400000 50000\n", "/a/cpu.max", "300000 100000\n", "/cpu.max", "500000 100000\n"}, 3},
     {"a container's own root", "0::/docker/0123\n", {"/cpu.max", "200000 100000\n"}, 2},
@@ -170,6 +175,7 @@ static const quota_case quota_cases[] = {
      {"/cpu/a/cpu.cfs_quota_us", "400000\n", "/cpu/a/cpu.cfs_period_us", "100000\n", "/unified/a/cpu.max",
       "300000 100000\n"}, 3},
 };
+/* clang-format on */
 
 START_TEST(quota_of_cgroups)
 {
@@ -221,13 +227,15 @@ typedef struct budget_case {
     gml_cache_budget budget;
 } budget_case;
 
+/* clang-format off */
 static const budget_case budget_cases[] = {
     {"all three levels missing", {0, 0}, {0, 0}, {0, 0}, 4, 4, {32 * KB, 256 * KB, 0}},
     {"as reported", {48 * KB, 1}, {2 * MB, 1}, {32 * MB, 8}, 8, 1, {48 * KB, 2 * MB, 32 * MB}},
     {"L3 among its threads", {48 * KB, 1}, {2 * MB, 1}, {32 * MB, 8}, 8, 4, {48 * KB, 2 * MB, 8 * MB}},
     {"two L3, threads spread over both", {32 * KB, 1}, {512 * KB, 1}, {32 * MB, 8}, 16, 4,
      {32 * KB, 512 * KB, 16 * MB}},
-    {"sharers that are not ours", {32 * KB, 1}, {512 * KB, 1}, {32 * MB, 64}, 4, 4, {32 * KB, 512 * KB, 8 * MB}},
+    {"sharers that are not ours", {32 * KB, 1}, {512 * KB, 1}, {32 * MB, 64}, 4, 4,
+     {32 * KB, 512 * KB, 8 * MB}},
     {"hyperthreads, half of them used", {48 * KB, 2}, {2 * MB, 2}, {0, 0}, 8, 4, {48 * KB, 2 * MB, 0}},
     {"hyperthreads, all used", {48 * KB, 2}, {2 * MB, 2}, {0, 0}, 8, 8, {24 * KB, 1 * MB, 0}},
     {"more threads than CPUs", {48 * KB, 2}, {2 * MB, 2}, {0, 0}, 8, 1000, {24 * KB, 1 * MB, 0}},
@@ -243,6 +251,7 @@ static const budget_case budget_cases[] = {
     {"a few bytes", {1, 1}, {2, 1}, {3, 1}, 4, 1, {32 * KB, 256 * KB, 0}},
     {"negative", {-1, 1}, {-1, 1}, {-1, 1}, 4, 1, {32 * KB, 256 * KB, 0}},
 };
+/* clang-format on */
 
 START_TEST(budgets)
 {
@@ -298,7 +307,7 @@ static struct {
     uint32_t basic_ecx, extended_ebx, topology_ecx;
     uint64_t xcr0;
     int xcr0_asked;
-    const uint32_t (*caches)[4];  /* of the leaf cache_leaf, ended by type 0 */
+    const uint32_t (*caches)[4]; /* of the leaf cache_leaf, ended by type 0 */
     uint32_t cache_leaf;
 } fake;
 
@@ -326,9 +335,9 @@ static uint64_t fake_xcr0(void)
 
 static const gml_x86 fake_cpu = {fake_cpuid, fake_xcr0};
 
-#define ECX_ALL (1u << 12 | 1u << 27 | 1u << 28)                         /* FMA, OSXSAVE, AVX */
-#define EBX_ALL (1u << 5 | 1u << 16 | 1u << 17 | 1u << 30 | 1u << 31)    /* AVX2, AVX-512 F DQ BW VL */
-#define AVX2_ALL (GML_CPU_AVX2 | GML_CPU_FMA)
+#define ECX_ALL    (1u << 12 | 1u << 27 | 1u << 28)                      /* FMA, OSXSAVE, AVX */
+#define EBX_ALL    (1u << 5 | 1u << 16 | 1u << 17 | 1u << 30 | 1u << 31) /* AVX2, AVX-512 F DQ BW VL */
+#define AVX2_ALL   (GML_CPU_AVX2 | GML_CPU_FMA)
 #define AVX512_ALL (AVX2_ALL | GML_CPU_AVX512F | GML_CPU_AVX512DQ | GML_CPU_AVX512BW | GML_CPU_AVX512VL)
 
 static uint64_t features_with(uint32_t most, uint32_t ecx, uint32_t ebx, uint64_t xcr0)
@@ -361,6 +370,7 @@ START_TEST(x86_features_need_cpu_and_system)
 END_TEST
 
 /* eax: type, level, sharers - 1; ebx: line - 1, partitions - 1, ways - 1; ecx: sets - 1. */
+/* clang-format off */
 static const uint32_t fake_caches[][4] = {
     {1 | 1 << 5 | 1 << 14, 63 | 11u << 22, 63, 0},     /* 48 KB, data, 2       */
     {2 | 1 << 5 | 1 << 14, 63 | 7u << 22, 63, 0},      /* 32 KB, instructions  */
@@ -369,6 +379,7 @@ static const uint32_t fake_caches[][4] = {
     {3 | 4 << 5, 63 | 15u << 22, 65535, 0},            /* a level 4            */
     {0, 0, 0, 0},
 };
+/* clang-format on */
 
 START_TEST(x86_caches_of_either_leaf)
 {
@@ -449,46 +460,23 @@ START_TEST(this_machine)
 }
 END_TEST
 
-START_TEST(selection)
-{
-    const gml_kernel_set *const *sets = gml_sets();
-    int n = 0;
-    while (sets[n])
-        n++;
-    const gml_kernel_set *ref = sets[n - 1];
-    ck_assert_str_eq(ref->isa, "ref");
-    ck_assert_uint_eq(ref->needs, 0);
-    ck_assert_ptr_eq(gml_set_by_name("no such set"), NULL);
-    ck_assert_ptr_eq(gml_set_by_name(""), NULL);
-    for (int i = 0; i < n; i++) {
-        ck_assert_ptr_eq(gml_set_by_name(sets[i]->isa), sets[i]);
-        ck_assert_ptr_eq(gml_set_select(UINT64_MAX, sets[i]), sets[i]);
-        ck_assert_ptr_eq(gml_set_select(0, sets[i]), ref);
-        for (int b = 0; b < 64; b++) /* each feature it needs is needed */
-            if (sets[i]->needs >> b & 1)
-                ck_assert_ptr_ne(gml_set_select(~(UINT64_C(1) << b), sets[i]), sets[i]);
-    }
-    ck_assert_ptr_eq(gml_set_select(UINT64_MAX, NULL), sets[0]);
-    ck_assert_ptr_eq(gml_set_select(0, NULL), ref);
-}
-END_TEST
-
 int main(void)
 {
+    /* clang-format off */
     return suite_run("machine", 60, (const TTest *const[]){
-                                        caches_of_sysfs,
-                                        caches_of_a_bad_sysfs,
-                                        quota_of_cgroups,
-                                        quota_of_an_endless_path,
-                                        cpus_are_the_smaller_of_mask_and_quota,
-                                        budgets,
-                                        absurd_machines_are_planned_for,
+        caches_of_sysfs,
+        caches_of_a_bad_sysfs,
+        quota_of_cgroups,
+        quota_of_an_endless_path,
+        cpus_are_the_smaller_of_mask_and_quota,
+        budgets,
+        absurd_machines_are_planned_for,
 #if defined(__x86_64__)
-                                        x86_features_need_cpu_and_system,
-                                        x86_caches_of_either_leaf,
+        x86_features_need_cpu_and_system,
+        x86_caches_of_either_leaf,
 #endif
-                                        this_machine,
-                                        selection,
-                                        NULL,
-                                    });
+        this_machine,
+        NULL,
+    });
+    /* clang-format on */
 }

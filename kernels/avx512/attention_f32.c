@@ -23,49 +23,55 @@ typedef struct workspace {
 } workspace;
 
 /* Scores of `rows` keys from k on; the maximum of each query over them joins `maximum`. */
-AVX512_INLINE void score_tile(const int64_t bq, const int vectors, const int rows, int64_t head_dim, const float *k,
-                              int64_t k_stride, const float *qt, float *scores, float *maximum)
+AVX512_INLINE void score_tile(const int rows, const int vectors, const int64_t bq, int64_t head_dim,
+                              const float *k, int64_t k_stride, const float *qt, float *scores,
+                              float *maximum)
 {
     __m512 s[8][3];
     for (int i = 0; i < rows; i++)
         for (int v = 0; v < vectors; v++)
             s[i][v] = _mm512_setzero_ps();
 
-    /* Base, stride and scale of an address reach three rows, so every third row has a pointer. */
-    const float *k0 = k, *k3 = k + 3 * k_stride, *k6 = k + 6 * k_stride, *ahead = k + 8 * k_stride;
-    AVX512_OPAQUE(k0);
-    AVX512_OPAQUE(k3);
-    AVX512_OPAQUE(k6);
-#define K(i) ((i) < 3 ? k0 + (i)*k_stride : (i) < 6 ? k3 + ((i)-3) * k_stride : k6 + ((i)-6) * k_stride)
+    /* Base, stride and scale of an address reach three rows, so every third row has a pointer. The stride is
+     * opaque in each step: compilers would form eight pointers of it and run out of registers. */
+    const float *row[3] = {k, k + 3 * k_stride, k + 6 * k_stride}, *ahead = k + 8 * k_stride;
+
 #define STEP(p)                                                                                              \
     do {                                                                                                     \
-        __m512 q[3];                                                                                         \
-        for (int v = 0; v < vectors; v++)                                                                    \
-            q[v] = _mm512_load_ps(qt + (p)*bq + v * AVX512_LANES);                                           \
+        AVX512_OPAQUE(k_stride);                                                                             \
         _mm_prefetch((const char *)ahead, _MM_HINT_T0);                                                      \
         _mm_prefetch((const char *)(ahead + k_stride), _MM_HINT_T0);                                         \
         ahead += 2 * k_stride;                                                                               \
-        AVX512_OPAQUE(ahead);                                                                                \
-        AVX512_OPAQUE(head_dim);                                                                             \
         for (int i = 0; i < rows; i++) {                                                                     \
-            const __m512 ki = _mm512_set1_ps(K(i)[p]);                                                         \
+            const __m512 ki = _mm512_set1_ps(row[i / 3][i % 3 * k_stride + (p)]);                            \
             for (int v = 0; v < vectors; v++)                                                                \
-                s[i][v] = _mm512_fmadd_ps(q[v], ki, s[i][v]);                                                \
+                s[i][v] = _mm512_fmadd_ps(_mm512_load_ps(qt + (p)*bq + v * AVX512_LANES), ki, s[i][v]);      \
         }                                                                                                    \
-        if (--head_dim == 0)                                                                                 \
-            goto done;                                                                                       \
+        AVX512_OPAQUE(head_dim);                                                                             \
+        head_dim--;                                                                                          \
     } while (0)
+
     /* The exit after each step keeps gcc from spilling: see gemm_f32.inc. Each step asks for its part of two of
      * the next 8 keys, which after the last tile are those of the next block. */
-    for (;; k0 += 4, k3 += 4, k6 += 4, ahead += 4 - 8 * k_stride, qt += 4 * bq) {
+    do {
         STEP(0);
+        if (AVX512_UNLIKELY(head_dim == 0))
+            break;
         STEP(1);
+        if (AVX512_UNLIKELY(head_dim == 0))
+            break;
         STEP(2);
+        if (AVX512_UNLIKELY(head_dim == 0))
+            break;
         STEP(3);
-    }
+        row[0] += 4;
+        row[1] += 4;
+        row[2] += 4;
+        ahead += 4 - 8 * k_stride;
+        qt += 4 * bq;
+    } while (head_dim != 0);
 #undef STEP
-#undef K
-done:
+
     for (int v = 0; v < vectors; v++) {
         __m512 m = _mm512_load_ps(maximum + v * AVX512_LANES);
         for (int i = 0; i < rows; i++) {
@@ -76,15 +82,15 @@ done:
     }
 }
 
-AVX512_INLINE void scores_of(const int64_t bq, const int vectors, const gml_attention_block_f32 *block,
+AVX512_INLINE void scores_of(const int vectors, const int64_t bq, const gml_attention_block_f32 *block,
                              const gml_attention_strip_f32 *strip, const workspace *w)
 {
     const int64_t stride = block->k_stride;
     for (int v = 0; v < vectors; v++)
         _mm512_store_ps(w->maximum + v * AVX512_LANES, _mm512_set1_ps(-INFINITY));
-#define TILE(rows) \
-    score_tile(bq, vectors, rows, block->head_dim, block->k + j * stride, stride, strip->qt, w->scores + j * bq, \
-               w->maximum)
+#define TILE(rows)                                                                                           \
+    score_tile(rows, vectors, bq, block->head_dim, block->k + j * stride, stride, strip->qt,                 \
+               w->scores + j * bq, w->maximum)
     int64_t j = 0;
     for (; j + 8 <= block->keys; j += 8)
         TILE(8);
@@ -102,7 +108,7 @@ AVX512_INLINE void scores_of(const int64_t bq, const int vectors, const gml_atte
 }
 
 /* Adds the bias, selects -infinity where a key is masked, and forms the maximum anew. */
-AVX512_INLINE void mask(const int64_t bq, const int vectors, const int biased, int64_t keys,
+AVX512_INLINE void mask(const int biased, const int vectors, const int64_t bq, int64_t keys,
                         const gml_attention_strip_f32 *strip, const workspace *w)
 {
     const __m512 minus_infinity = _mm512_set1_ps(-INFINITY), log2e = _mm512_set1_ps(GML_LOG2E);
@@ -130,8 +136,8 @@ AVX512_INLINE void mask(const int64_t bq, const int vectors, const int biased, i
 
 /* Scores become exponentials; their sum and the block's maximum merge into l and m of the strip, and the
  * factors of the merge are left for the output. */
-AVX512_INLINE void exponentials(const int64_t bq, const int vectors, int64_t keys, const gml_attention_strip_f32 *strip,
-                                const workspace *w)
+AVX512_INLINE void exponentials(const int vectors, const int64_t bq, int64_t keys,
+                                const gml_attention_strip_f32 *strip, const workspace *w)
 {
     __m512 mb[3], z[3];
     for (int v = 0; v < vectors; v++) {
@@ -174,39 +180,44 @@ AVX512_INLINE void exponentials(const int64_t bq, const int vectors, int64_t key
 }
 
 /* `rows` elements of the head from v on, merged into their rows of the output. */
-AVX512_INLINE void output_tile(const int64_t bq, const int vectors, const int rows, int64_t keys, const float *v,
-                               int64_t v_stride, const workspace *w, float *ot)
+AVX512_INLINE void output_tile(const int rows, const int vectors, const int64_t bq, int64_t keys,
+                               const float *v, int64_t v_stride, const workspace *w, float *ot)
 {
     __m512 s[8][3];
     for (int i = 0; i < rows; i++)
         for (int u = 0; u < vectors; u++)
             s[i][u] = _mm512_setzero_ps();
     const float *e = w->scores;
+
 #define STEP(p)                                                                                              \
     do {                                                                                                     \
-        __m512 ej[3];                                                                                        \
-        for (int u = 0; u < vectors; u++)                                                                    \
-            ej[u] = _mm512_load_ps(e + (p)*bq + u * AVX512_LANES);                                           \
         for (int i = 0; i < rows; i++) {                                                                     \
             const __m512 vi = _mm512_set1_ps(v[i]);                                                          \
             for (int u = 0; u < vectors; u++)                                                                \
-                s[i][u] = _mm512_fmadd_ps(ej[u], vi, s[i][u]);                                               \
+                s[i][u] = _mm512_fmadd_ps(_mm512_load_ps(e + (p)*bq + u * AVX512_LANES), vi, s[i][u]);       \
         }                                                                                                    \
         _mm_prefetch((const char *)(v + V_AHEAD * v_stride), _MM_HINT_T0);                                   \
         v += v_stride;                                                                                       \
         AVX512_OPAQUE(v);                                                                                    \
         AVX512_OPAQUE(keys);                                                                                 \
-        if (--keys == 0)                                                                                     \
-            goto done;                                                                                       \
+        keys--;                                                                                              \
     } while (0)
-    for (;; e += 4 * bq) {
+
+    do {
         STEP(0);
+        if (AVX512_UNLIKELY(keys == 0))
+            break;
         STEP(1);
+        if (AVX512_UNLIKELY(keys == 0))
+            break;
         STEP(2);
+        if (AVX512_UNLIKELY(keys == 0))
+            break;
         STEP(3);
-    }
+        e += 4 * bq;
+    } while (keys != 0);
 #undef STEP
-done:
+
     for (int u = 0; u < vectors; u++) {
         const __m512 a = _mm512_load_ps(w->a + u * AVX512_LANES), b = _mm512_load_ps(w->b + u * AVX512_LANES);
         for (int i = 0; i < rows; i++) {
@@ -216,11 +227,11 @@ done:
     }
 }
 
-AVX512_INLINE void output(const int64_t bq, const int vectors, const gml_attention_block_f32 *block,
+AVX512_INLINE void output(const int vectors, const int64_t bq, const gml_attention_block_f32 *block,
                           const gml_attention_strip_f32 *strip, const workspace *w)
 {
-#define TILE(rows) \
-    output_tile(bq, vectors, rows, block->keys, block->v + d, block->v_stride, w, strip->ot + d * bq)
+#define TILE(rows)                                                                                           \
+    output_tile(rows, vectors, bq, block->keys, block->v + d, block->v_stride, w, strip->ot + d * bq)
     int64_t d = 0;
     for (; d + 8 <= block->v_head_dim; d += 8)
         TILE(8);
@@ -237,24 +248,24 @@ AVX512_INLINE void output(const int64_t bq, const int vectors, const gml_attenti
 #undef TILE
 }
 
-AVX512_INLINE void strip_of(const int64_t bq, const int vectors, const gml_attention_block_f32 *block,
+AVX512_INLINE void strip_of(const int vectors, const int64_t bq, const gml_attention_block_f32 *block,
                             const gml_attention_strip_f32 *strip, const workspace *w)
 {
-    scores_of(bq, vectors, block, strip, w);
+    scores_of(vectors, bq, block, strip, w);
     if (strip->bias)
-        mask(bq, vectors, 1, block->keys, strip, w);
+        mask(1, vectors, bq, block->keys, strip, w);
     else if (strip->lo)
-        mask(bq, vectors, 0, block->keys, strip, w);
-    exponentials(bq, vectors, block->keys, strip, w);
-    output(bq, vectors, block, strip, w);
+        mask(0, vectors, bq, block->keys, strip, w);
+    exponentials(vectors, bq, block->keys, strip, w);
+    output(vectors, bq, block, strip, w);
 }
 
-/* A function of its own for each number of vectors: the compilers assign registers by function. */
+/* A function of its own for each number of vectors, as compilers assign registers by function. */
 #define STRIP(bq, vectors)                                                                                   \
-    static __attribute__((noinline)) void strip_##bq##_##vectors(                                              \
+    static __attribute__((noinline)) void strip_##bq##_##vectors(                                            \
         const gml_attention_block_f32 *block, const gml_attention_strip_f32 *strip, const workspace *w)      \
     {                                                                                                        \
-        strip_of(bq, vectors, block, strip, w);                                                              \
+        strip_of(vectors, bq, block, strip, w);                                                              \
     }
 STRIP(48, 3)
 STRIP(48, 2)

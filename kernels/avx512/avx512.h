@@ -19,9 +19,12 @@
 /* Functions that compile to one body for each set of constant arguments. */
 #define AVX512_INLINE static inline __attribute__((always_inline))
 
-/* Hides how a pointer was formed: compilers then keep it in a register, and do not form it from its neighbours in
- * each step of a loop. */
-#define AVX512_OPAQUE(pointer) __asm__("" : "+r"(pointer))
+/* Keeps the exits of a loop out of its straight line. */
+#define AVX512_UNLIKELY(condition) __builtin_expect(condition, 0)
+
+/* Hides where an integer or pointer comes from, so that compilers do not derive further induction variables
+ * from it, for which a register tile leaves no registers. */
+#define AVX512_OPAQUE(x) __asm__("" : "+r"(x))
 
 /* Lanes 0 .. n-1, for n in 0 .. 16. */
 AVX512_INLINE __mmask16 avx512_mask(int64_t n)

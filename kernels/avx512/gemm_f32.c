@@ -11,16 +11,16 @@
 #include "kernels/avx512/avx512.h"
 
 #define TILE gml_gemm_f32_8x48_avx512
-#define MR 8
-#define NV 3
+#define MR   8
+#define NV   3
 #include "kernels/avx512/gemm_f32.inc"
 
 #define TILE gml_gemm_f32_6x64_avx512
-#define MR 6
-#define NV 4
+#define MR   6
+#define NV   4
 #include "kernels/avx512/gemm_f32.inc"
 
 #define TILE gml_gemm_f32_14x32_avx512
-#define MR 14
-#define NV 2
+#define MR   14
+#define NV   2
 #include "kernels/avx512/gemm_f32.inc"

@@ -127,8 +127,8 @@ static void transpose(int64_t len, int64_t width, int64_t k, const float *src, i
     for (; i < len; i += AVX512_LANES)
         for (int64_t p = 0; p < k; p += AVX512_LANES)
             transpose_tile(min64(len - i, AVX512_LANES), min64(width - i, AVX512_LANES),
-                           min64(k - p, AVX512_LANES), src + i * stride_len + p, stride_len, dst + p * ldd + i,
-                           ldd);
+                           min64(k - p, AVX512_LANES), src + i * stride_len + p, stride_len,
+                           dst + p * ldd + i, ldd);
     for (int64_t p = 0; p < k && i < width; p++)
         clear(width - i, dst + p * ldd + i);
 }

@@ -4,9 +4,9 @@
  *
  * Two passes. The first leaves t in y and finds the maximum, four vectors at a time; a store is cheaper than
  * forming t twice, as on most cores stores share no port with the arithmetic. The second turns t into its
- * exponential. The 16 virtual lanes of the sum are four registers; the second pass takes two of them at a time,
- * as four exponentials side by side do not fit beside their constants. Lanes beyond the end of a row join
- * neither the maximum nor the sum.
+ * exponential. The 16 virtual lanes of the sum are four registers; the second pass takes two of them at a
+ * time, as four exponentials side by side do not fit beside their constants. Lanes beyond the end of a row
+ * join neither the maximum nor the sum.
  */
 #include "kernels/neon/neon.h"
 

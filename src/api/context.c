@@ -131,18 +131,20 @@ static gml_status check_options(const gml_context_options *options, const gml_ma
         return gml_fail(GML_ERR_ARGUMENT, "%s: reserved is %d, must be 0", function, options->reserved);
     if (!options->allocate != !options->release)
         return gml_fail(GML_ERR_ARGUMENT, "%s: %s is NULL, must be given when %s is", function,
-                        options->allocate ? "release" : "allocate", options->allocate ? "allocate" : "release");
+                        options->allocate ? "release" : "allocate",
+                        options->allocate ? "allocate" : "release");
     if (!options->isa)
         return GML_OK;
     const gml_kernel_set *set = gml_set_by_name(options->isa);
     if (!set) {
         char known[64];
         list_sets(known, sizeof known);
-        return gml_fail(GML_ERR_ISA, "%s: isa is \"%.40s\", must be one of %s", function, options->isa, known);
+        return gml_fail(GML_ERR_ISA, "%s: isa is \"%.40s\", must be one of %s", function, options->isa,
+                        known);
     }
     if (!available(set, machine))
-        return gml_fail(GML_ERR_ISA, "%s: isa is \"%s\", which this CPU or operating system does not have", function,
-                        options->isa);
+        return gml_fail(GML_ERR_ISA, "%s: isa is \"%s\", which this CPU or operating system does not have",
+                        function, options->isa);
     return GML_OK;
 }
 
@@ -164,8 +166,8 @@ gml_status gml_context_create(gml_context **context, const gml_context_options *
     gml_allocate_fn *allocate = o.allocate ? o.allocate : gml_default_allocate;
     gml_context *made = allocate(o.allocator_host, sizeof *made, GML_ALIGNMENT);
     if (!made)
-        return gml_fail(GML_ERR_MEMORY, "gml_context_create: %zu bytes for the context could not be allocated",
-                        sizeof *made);
+        return gml_fail(GML_ERR_MEMORY,
+                        "gml_context_create: %zu bytes for the context could not be allocated", sizeof *made);
     memset(made, 0, sizeof *made);
     made->machine = base->machine;
     made->threads_source = o.threads ? GML_THREADS_OPTION : base->threads_source;

@@ -2,12 +2,12 @@
  *
  * What this library is, and what it chose.
  */
-#include <gemmule/info.h>
 #include "kernels/arithmetic.h"
 #include "src/api/context.h"
 #include "src/core/select.h"
+#include <gemmule/info.h>
 
-#define TEXT(x) #x
+#define TEXT(x)                      #x
 #define VERSION(major, minor, patch) TEXT(major) "." TEXT(minor) "." TEXT(patch)
 
 const char *gml_version(void)
@@ -44,7 +44,8 @@ const char *gml_context_isa(gml_context *context)
 int32_t gml_context_threads(gml_context *context)
 {
     const gml_runtime *runtime = &gml_context_or_default(context)->runtime;
-    return gml_parallel_threads(runtime, runtime->threads); /* asked for, so that a region around does not count */
+    /* Asked for, so that a parallel region around this call does not count. */
+    return gml_parallel_threads(runtime, runtime->threads);
 }
 
 int64_t gml_context_scratch(gml_context *context)

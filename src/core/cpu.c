@@ -20,14 +20,14 @@
 
 /* What a cache of each level may measure to be believed, and what is planned with where it is not. The lower
  * end of what a thread may count on keeps a tile in place when a report of sharers is absurd. */
-#define L1D_LOW (8 * KB)
-#define L1D_HIGH (192 * KB)
+#define L1D_LOW     (8 * KB)
+#define L1D_HIGH    (192 * KB)
 #define L1D_UNKNOWN (32 * KB)
-#define L2_LOW (64 * KB)
-#define L2_HIGH (128 * MB)
-#define L2_UNKNOWN (256 * KB)
-#define L3_LOW (256 * KB)
-#define L3_HIGH (4 * GB)
+#define L2_LOW      (64 * KB)
+#define L2_HIGH     (128 * MB)
+#define L2_UNKNOWN  (256 * KB)
+#define L3_LOW      (256 * KB)
+#define L3_HIGH     (4 * GB)
 
 bool gml_cpu_read(const char *root, const char *path, char *text, size_t size)
 {

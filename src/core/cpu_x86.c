@@ -15,7 +15,7 @@
 
 enum { EAX, EBX, ECX, EDX };
 
-#define XCR0_AVX UINT64_C(0x06)    /* SSE and upper halves of ymm                  */
+#define XCR0_AVX    UINT64_C(0x06) /* SSE and upper halves of ymm                  */
 #define XCR0_AVX512 UINT64_C(0xe6) /* those, opmasks, upper halves of zmm, zmm16-31 */
 
 static bool bit(uint32_t reg, int at)

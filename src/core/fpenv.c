@@ -9,7 +9,7 @@
 #if defined(__x86_64__)
 
 /* MXCSR: flush-to-zero, rounding, exception masks and denormals-are-zero; bits 0 to 5 are the flags. */
-#define CONTROL 0xffc0u
+#define CONTROL  0xffc0u
 #define CONTRACT 0x1f80u /* round to nearest, all exceptions masked */
 
 static uint64_t read_register(void)
@@ -29,7 +29,7 @@ static void write_register(uint64_t value)
 
 /* FPCR: AHP, DN, FZ, rounding (26 to 22), FZ16 (19), trap enables (15, 12 to 8), EBF (13), and NEP, AH, FIZ (2 to
  * 0). The flags are in a register of their own. */
-#define CONTROL UINT64_C(0x07c8bf07)
+#define CONTROL  UINT64_C(0x07c8bf07)
 #define CONTRACT UINT64_C(0)
 
 static uint64_t read_register(void)

@@ -13,21 +13,21 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
-#define CLASSES ((size_t)GML_ALIGNMENT)
+#define CLASSES   ((size_t)GML_ALIGNMENT)
 #define HUGE_PAGE ((size_t)2 << 20)
 
-static size_t class_bytes(size_t class)
+static size_t class_bytes(size_t rank)
 {
-    return (4 + (class + 1) % 4) << (10 + (class + 1) / 4);
+    return (4 + (rank + 1) % 4) << (10 + (rank + 1) / 4);
 }
 
 /* The smallest class that holds so many bytes; CLASSES when none does. */
 static size_t class_of(size_t bytes)
 {
-    size_t class = 0;
-    while (class < CLASSES && class_bytes(class) < bytes)
-        class++;
-    return class;
+    size_t rank = 0;
+    while (rank < CLASSES && class_bytes(rank) < bytes)
+        rank++;
+    return rank;
 }
 
 static size_t class_of_slot(const void *value)
@@ -37,8 +37,8 @@ static size_t class_of_slot(const void *value)
 
 static gml_scratch block_of_slot(void *value)
 {
-    const size_t class = class_of_slot(value);
-    return (gml_scratch){.data = (char *)value - class, .bytes = class_bytes(class)};
+    const size_t rank = class_of_slot(value);
+    return (gml_scratch){.data = (char *)value - rank, .bytes = class_bytes(rank)};
 }
 
 static void release(gml_runtime *runtime, gml_scratch scratch)
@@ -65,12 +65,13 @@ static bool take_slot(gml_runtime *runtime, int slot, void *value)
     if (!atomic_compare_exchange_strong_explicit(&runtime->slots[slot], &value, NULL, memory_order_acquire,
                                                  memory_order_relaxed))
         return false;
-    atomic_fetch_sub_explicit(&runtime->idle_bytes, (int64_t)block_of_slot(value).bytes, memory_order_relaxed);
+    atomic_fetch_sub_explicit(&runtime->idle_bytes, (int64_t)block_of_slot(value).bytes,
+                              memory_order_relaxed);
     return true;
 }
 
-/* The slot with the smallest block of at least `class`; otherwise, as *other, one with a smaller block. */
-static int find_slot(gml_runtime *runtime, size_t class, void **value, int *other, void **other_value)
+/* The slot with the smallest block of at least the class `rank`; otherwise, as *other, one with a smaller block. */
+static int find_slot(gml_runtime *runtime, size_t rank, void **value, int *other, void **other_value)
 {
     int best = -1;
     *other = -1;
@@ -78,13 +79,13 @@ static int find_slot(gml_runtime *runtime, size_t class, void **value, int *othe
         void *found = atomic_load_explicit(&runtime->slots[i], memory_order_relaxed);
         if (!found)
             continue;
-        if (class_of_slot(found) < class) {
+        if (class_of_slot(found) < rank) {
             *other = i;
             *other_value = found;
         } else if (best < 0 || class_of_slot(found) < class_of_slot(*value)) {
             best = i;
             *value = found;
-            if (class_of_slot(found) == class)
+            if (class_of_slot(found) == rank)
                 break;
         }
     }
@@ -93,36 +94,37 @@ static int find_slot(gml_runtime *runtime, size_t class, void **value, int *othe
 
 gml_scratch gml_scratch_take(gml_runtime *runtime, size_t bytes)
 {
-    const size_t class = class_of(bytes);
-    if (class == CLASSES) {
+    const size_t rank = class_of(bytes);
+    if (rank == CLASSES) {
         if (bytes > (size_t)PTRDIFF_MAX - GML_ALIGNMENT)
             return (gml_scratch){0};
         return allocate(runtime, (bytes + GML_ALIGNMENT - 1) / GML_ALIGNMENT * GML_ALIGNMENT);
     }
     int slot, other;
     void *value = NULL, *other_value = NULL;
-    while ((slot = find_slot(runtime, class, &value, &other, &other_value)) >= 0)
+    while ((slot = find_slot(runtime, rank, &value, &other, &other_value)) >= 0)
         if (take_slot(runtime, slot, value))
             return block_of_slot(value);
 
-    /* The new block replaces a smaller one, so that the pool grows to the number of concurrent calls only. */
+    /* The new block replaces a smaller one, so that the pool stays near the number of concurrent calls. */
     if (other >= 0 && take_slot(runtime, other, other_value))
         release(runtime, block_of_slot(other_value));
-    return allocate(runtime, class_bytes(class));
+    return allocate(runtime, class_bytes(rank));
 }
 
 void gml_scratch_give(gml_runtime *runtime, gml_scratch scratch)
 {
     if (!scratch.data)
         return;
-    const size_t class = class_of(scratch.bytes);
-    if (class < CLASSES) {
+    const size_t rank = class_of(scratch.bytes);
+    if (rank < CLASSES) {
         /* Counted before it can be taken, so that the count of idle bytes is never negative. */
         atomic_fetch_add_explicit(&runtime->idle_bytes, (int64_t)scratch.bytes, memory_order_relaxed);
         for (int i = 0; i < GML_SCRATCH_SLOTS; i++) {
             void *empty = NULL;
-            if (atomic_compare_exchange_strong_explicit(&runtime->slots[i], &empty, (char *)scratch.data + class,
-                                                        memory_order_release, memory_order_relaxed))
+            if (atomic_compare_exchange_strong_explicit(&runtime->slots[i], &empty,
+                                                        (char *)scratch.data + rank, memory_order_release,
+                                                        memory_order_relaxed))
                 return;
         }
         atomic_fetch_sub_explicit(&runtime->idle_bytes, (int64_t)scratch.bytes, memory_order_relaxed);
