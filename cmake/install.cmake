@@ -29,7 +29,7 @@ install(FILES ${PROJECT_BINARY_DIR}/GemmuleConfig.cmake ${PROJECT_BINARY_DIR}/Ge
   DESTINATION ${package_dir})
 
 # The prefix is found from the place of the .pc file, so that an installed tree may be moved.
-list(TRANSFORM gemmule_needs PREPEND "-l" OUTPUT_VARIABLE pc_needs)
+list(TRANSFORM gemmule_needs PREPEND "-l" REGEX "^[^/]" OUTPUT_VARIABLE pc_needs)
 list(JOIN pc_needs " " pc_needs)
 file(RELATIVE_PATH pc_prefix /prefix/${CMAKE_INSTALL_LIBDIR}/pkgconfig /prefix)
 configure_file(cmake/gemmule.pc.in ${PROJECT_BINARY_DIR}/gemmule.pc @ONLY)

@@ -112,9 +112,9 @@ typedef struct gml_attention_block_f32 {
  *     m' = max(m, mb) + 0.0f;  z = (m' == -infinity ? 0 : m')
  *     a = exp2(m - z);  b = exp2(mb - z);  l = fma(a, l, b * lb);  ot[d] = fma(a, ot[d], b * s[d])
  *
- * from m = -infinity, l = 0, ot = 0, which the caller sets. Max is x > m ? x : m, so NaN reaches a row
- * through its sum. With e = 0 the product is still made: the caller recomputes rows that come out
- * non-finite while some of their keys were masked.
+ * from m = -infinity, l = 0, ot = 0, which the caller sets. Max is x > m ? x : m, of results of arithmetic,
+ * so never of a signalling NaN; NaN reaches a row through its sum. With e = 0 the product is still made: the
+ * caller recomputes rows that come out non-finite while some of their keys were masked.
  */
 typedef struct gml_attention_strip_f32 {
     int64_t queries;          /* 1 .. bq                                              */

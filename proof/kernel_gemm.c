@@ -97,6 +97,7 @@ static void one_kernel(proof_session *session, const gml_kernel_set *set, const 
     const full_tile full = {malloc((size_t)(mr * GML_KC0_F32) * sizeof(float)),
                             malloc((size_t)(nr * GML_KC0_F32) * sizeof(float)),
                             malloc((size_t)(mr * nr) * sizeof(float))};
+    proof_case_label(session, "panels");
     if (!full.a || !full.b || !full.s)
         proof_fail(session, "no memory");
 

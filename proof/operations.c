@@ -91,6 +91,7 @@ static void odd_gemm(proof_session *session, const gml_kernel_set *set, const gm
     name_plan(session, kernel->name, "mc %lld, kc %lld, nc %lld", plan.mc, plan.kc, plan.nc, threads);
     if (g.m == 0 || g.n == 0)
         g.m = g.n = 1; /* executors are not called without elements */
+    proof_case_label(session, "gemm");
     if (!gml_gemm_plan_check(&plan, set, why, sizeof why))
         proof_fail(session, "the plan is refused: %s", why);
     else
@@ -122,6 +123,7 @@ static void odd_attention(proof_session *session, const gml_kernel_set *set,
     gml_runtime runtime = runtime_for(set, threads, !proof_once_in(random, 16));
     const proof_subject subject = {.runtime = &runtime, .attention = proof_once_in(random, 8) ? NULL : &plan};
     name_plan(session, kernel->name, "strips %lld", plan.strips, 0, 0, threads);
+    proof_case_label(session, "attention");
     if (!gml_attention_plan_check(&plan, set, a.head_dim, a.v_head_dim, why, sizeof why))
         proof_fail(session, "the plan is refused: %s", why);
     else if (a.batch > 0 && a.q_len > 0)

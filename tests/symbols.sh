@@ -62,6 +62,7 @@ done < <("${tool}objdump" -t "$library" | sed -nE 's/^[0-9a-f]+ .{7} \.(data|bss
 "${tool}readelf" -d "$library" | grep -qE 'BIND_NOW|FLAGS.*NOW' || finding "the library is not bound at load"
 "${tool}readelf" -lW "$library" | grep -q GNU_RELRO || finding "the library has no read-only relocations"
 "${tool}readelf" -lW "$library" | grep -E 'GNU_STACK.*RWE' && finding "the stack is executable"
+"${tool}readelf" -d "$library" | grep -q NODELETE || finding "the library may be unloaded under the threads of OpenMP"
 "${tool}readelf" -d "$library" | grep -q TEXTREL && finding "the code has relocations"
 
 foreign=$("${tool}nm" -A --defined-only --extern-only "$archive" 2>/dev/null | awk '$NF !~ /^gml_/ { print $NF }' | sort -u)

@@ -84,8 +84,8 @@ static void expect_cache(gml_cache cache, int64_t bytes, int32_t shared)
 START_TEST(caches_of_sysfs)
 {
     make_root();
-    put_cache(0, "1\n", "Data\n", "48K\n", "0,64\n");
-    put_cache(1, "1\n", "Instruction\n", "32K\n", "0,64\n");
+    put_cache(0, "1\n", "Instruction\n", "32K\n", "0,64\n");
+    put_cache(1, "1\n", "Data\n", "48K\n", "0,64\n");
     put_cache(2, "2\n", "Unified\n", "2048K\n", "0,64\n");
     put_cache(3, "3\n", "Unified\n", "480M\n", "0-31,64-95\n");
     put_cache(4, "4\n", "Unified\n", "1G\n", "0-127\n");
@@ -152,7 +152,7 @@ static const quota_case quota_cases[] = {
      {"/a/b/cpu.max", "400000 50000\n", "/a/cpu.max", "300000 100000\n", "/cpu.max", "500000 100000\n"}, 3},
     {"a container's own root", "0::/docker/0123\n", {"/cpu.max", "200000 100000\n"}, 2},
     {"another's group", "0::/a\n", {"/b/cpu.max", "200000 100000\n"}, 0},
-    {"outside", "0::/../a\n", {"/cpu.max", "200000 100000\n"}, 2},
+    {"outside", "0::/../a\n", {"/cpu.max", "200000 100000\n", "/../cpu.max", "100000 100000\n"}, 2},
     {"no end of line", "0::/a", {"/a/cpu.max", "200000 100000"}, 2},
     {"no period", "0::/a\n", {"/a/cpu.max", "200000\n"}, 2},
     {"empty", "0::/a\n", {"/a/cpu.max", ""}, 0},
@@ -372,8 +372,8 @@ END_TEST
 /* eax: type, level, sharers - 1; ebx: line - 1, partitions - 1, ways - 1; ecx: sets - 1. */
 /* clang-format off */
 static const uint32_t fake_caches[][4] = {
-    {1 | 1 << 5 | 1 << 14, 63 | 11u << 22, 63, 0},     /* 48 KB, data, 2       */
     {2 | 1 << 5 | 1 << 14, 63 | 7u << 22, 63, 0},      /* 32 KB, instructions  */
+    {1 | 1 << 5 | 1 << 14, 63 | 11u << 22, 63, 0},     /* 48 KB, data, 2       */
     {3 | 2 << 5 | 1 << 14, 63 | 15u << 22, 2047, 0},   /* 2 MB, 2              */
     {3 | 3 << 5 | 63 << 14, 63 | 1 << 12 | 14u << 22, 16383, 0}, /* 30 MB in two partitions, 64 */
     {3 | 4 << 5, 63 | 15u << 22, 65535, 0},            /* a level 4            */

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <omp.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -180,7 +181,8 @@ static void fail_parallel_for(void *unused, int64_t n, gml_parallel_body_fn *bod
 static int child_works(gml_runtime *runtime)
 {
     pthread_t ran[THREADS];
-    alarm(20); /* a child that waits for its parent's team would wait for ever */
+    signal(SIGALRM, SIG_DFL); /* Check's handler kills the group of processes */
+    alarm(20);                /* a child that waits for its parent's team would wait for ever */
     gml_parallel(runtime, THREADS, note_thread, ran);
     for (int i = 0; i < THREADS; i++)
         if (!pthread_equal(ran[i], pthread_self()))

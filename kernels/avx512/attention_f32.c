@@ -9,7 +9,9 @@
  *     output        tile of 8 d x 48 queries:       V[key][d] broadcast, vectors of the scores; keys innermost
  *
  * Both tiles hold 24 accumulators, 3 vectors and 1 broadcast: 28 registers, 11 loads for 24 FMAs. The step
- * works on the vectors that hold queries, so a strip of 16 costs a third of one of 48.
+ * works on the vectors that hold queries, so a strip of 16 costs little more than a third of one of 48. The
+ * exponentials of one strip are not interleaved with the tiles of the next: where all vector arithmetic shares
+ * the ports of the FMA nothing is gained, and alone they already run at the rate of those ports.
  *
  * Scratch: [KB0][bq] scores, then exponentials; [SUM_LANES][bq] lanes of the sum; a row each for the
  * maximum of the block and the factors a and b of the merge.
