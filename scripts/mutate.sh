@@ -134,7 +134,7 @@ more_executors() {
     mutant "executor: a tile of the last rows lost" src/core/gemm.c \
         '(run->args->m + mr - 1) / mr' 'run->args->m / mr'
     mutant "executor: the merge of softmax segments without a fused step" src/core/softmax.c \
-        'fmaf(old, state->l, new * l)' 'old * state->l + new * l'
+        'fmaf(factors[0], state->l, factors[1] * l)' 'factors[0] * state->l + factors[1] * l'
     mutant "executor: the sum of an empty row divided by" src/core/softmax.c \
         'l == 0.0f ? 0.0f : 1.0f / l' '1.0f / l'
     mutant "executor: the causal bound of an attention block" src/core/attention.c \

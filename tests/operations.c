@@ -8,16 +8,24 @@
 #include <string.h>
 
 enum {
-    M = 53, N = 101, K = 1100,                           /* three blocks of KC0 */
+    M = 53,
+    N = 101,
+    K = 1100, /* three blocks of KC0 */
     LDC = N + 3,
-    ROWS = 19, COLS = 4500,                              /* two segments of RS0 */
-    BATCH = 2, HEADS = 4, KV_HEADS = 2, Q = 37, KV = 300, /* three blocks of KB0 */
-    DIM = 24, V_DIM = 20,
+    ROWS = 19,
+    COLS = 4500, /* two segments of RS0 */
+    BATCH = 2,
+    HEADS = 4,
+    KV_HEADS = 2,
+    Q = 37,
+    KV = 300, /* three blocks of KB0 */
+    DIM = 24,
+    V_DIM = 20,
     POOL = 1 << 18
 };
 
-static float *pool;        /* in [-1, 1) */
-static float *denormal;    /* the same, near the smallest normal number */
+static float *pool;     /* in [-1, 1) */
+static float *denormal; /* the same, near the smallest normal number */
 static uint8_t *keep;
 static float *expected[OPERATIONS];
 
@@ -48,7 +56,8 @@ static void specify_gemm_transposed(float *c)
 /* Large enough to be worth threads in any plan. */
 static gml_status gemm_large(gml_context *context, float *c)
 {
-    return gml_gemm_f32(context, 4 * M, 3 * N, K / 2, 1.0f, pool, K / 2, 1, pool + 1, 3 * N, 1, 0.0f, c, 3 * N, 1);
+    return gml_gemm_f32(context, 4 * M, 3 * N, K / 2, 1.0f, pool, K / 2, 1, pool + 1, 3 * N, 1, 0.0f, c,
+                        3 * N, 1);
 }
 
 static void specify_gemm_large(float *c)
@@ -184,7 +193,7 @@ static void specify_attention_denormal(float *o)
 const operation operations[OPERATIONS] = {
     {"gemm", (size_t)M *LDC, gemm, specify_gemm},
     {"gemm transposed", (size_t)M *N, gemm_transposed, specify_gemm_transposed},
-    {"gemm large", (size_t)12 * M * N, gemm_large, specify_gemm_large},
+    {"gemm large", (size_t)12 * M *N, gemm_large, specify_gemm_large},
     {"gemm denormal", (size_t)M *N, gemm_denormal, specify_gemm_denormal},
     {"softmax", (size_t)ROWS *COLS, softmax, specify_softmax},
     {"attention", ATTENTION_FLOATS, attention, specify_attention},

@@ -28,21 +28,33 @@ typedef struct gemm_args {
 
 static gemm_args good_gemm(void)
 {
-    return (gemm_args){.m = 3, .n = 5, .k = 7, .alpha = 1.0f, .a = a, .rs_a = 7, .cs_a = 1, .b = b, .rs_b = 5,
-                       .cs_b = 1, .beta = 0.0f, .c = c, .rs_c = 5, .cs_c = 1};
+    return (gemm_args){.m = 3,
+                       .n = 5,
+                       .k = 7,
+                       .alpha = 1.0f,
+                       .a = a,
+                       .rs_a = 7,
+                       .cs_a = 1,
+                       .b = b,
+                       .rs_b = 5,
+                       .cs_b = 1,
+                       .beta = 0.0f,
+                       .c = c,
+                       .rs_c = 5,
+                       .cs_c = 1};
 }
 
 static gml_status gemm(gemm_args x)
 {
-    return gml_gemm_f32(NULL, x.m, x.n, x.k, x.alpha, x.a, x.rs_a, x.cs_a, x.b, x.rs_b, x.cs_b, x.beta, x.c, x.rs_c,
-                        x.cs_c);
+    return gml_gemm_f32(NULL, x.m, x.n, x.k, x.alpha, x.a, x.rs_a, x.cs_a, x.b, x.rs_b, x.cs_b, x.beta, x.c,
+                        x.rs_c, x.cs_c);
 }
 
-#define GEMM_REFUSES(member, value, status, text)                        \
-    do {                                                                 \
-        gemm_args x = good_gemm();                                       \
-        x.member = value;                                                \
-        expect_refusal(gemm(x), GML_ERR_##status, "gml_gemm_f32: " text); \
+#define GEMM_REFUSES(member, value, status, text)                                                            \
+    do {                                                                                                     \
+        gemm_args x = good_gemm();                                                                           \
+        x.member = value;                                                                                    \
+        expect_refusal(gemm(x), GML_ERR_##status, "gml_gemm_f32: " text);                                    \
     } while (0)
 
 START_TEST(gemm_refuses)
@@ -159,19 +171,19 @@ static gml_softmax_problem good_softmax(void)
     return p;
 }
 
-#define SOFTMAX_REFUSES(member, value, status, text)                                              \
-    do {                                                                                          \
-        gml_softmax_problem p = good_softmax();                                                   \
-        p.member = value;                                                                         \
-        expect_refusal(gml_softmax_f32(NULL, &p), GML_ERR_##status, "gml_softmax_f32: " text);     \
+#define SOFTMAX_REFUSES(member, value, status, text)                                                         \
+    do {                                                                                                     \
+        gml_softmax_problem p = good_softmax();                                                              \
+        p.member = value;                                                                                    \
+        expect_refusal(gml_softmax_f32(NULL, &p), GML_ERR_##status, "gml_softmax_f32: " text);               \
     } while (0)
 
-#define SOFTMAX_REFUSES_2(member, value, member_2, value_2, status, text)                         \
-    do {                                                                                          \
-        gml_softmax_problem p = good_softmax();                                                   \
-        p.member = value;                                                                         \
-        p.member_2 = value_2;                                                                     \
-        expect_refusal(gml_softmax_f32(NULL, &p), GML_ERR_##status, "gml_softmax_f32: " text);     \
+#define SOFTMAX_REFUSES_2(member, value, member_2, value_2, status, text)                                    \
+    do {                                                                                                     \
+        gml_softmax_problem p = good_softmax();                                                              \
+        p.member = value;                                                                                    \
+        p.member_2 = value_2;                                                                                \
+        expect_refusal(gml_softmax_f32(NULL, &p), GML_ERR_##status, "gml_softmax_f32: " text);               \
     } while (0)
 
 START_TEST(softmax_refuses)
@@ -189,7 +201,8 @@ START_TEST(softmax_refuses)
                       "bias_stride is 4, must be at least 5, the extent of a row of bias");
     SOFTMAX_REFUSES_2(keep, (const uint8_t *)b, keep_stride, 1, ARGUMENT,
                       "keep_stride is 1, must be at least 5, the extent of a row of keep");
-    SOFTMAX_REFUSES(x_stride, INT64_MAX / 2, ARGUMENT, "the extents and strides of x exceed the address space");
+    SOFTMAX_REFUSES(x_stride, INT64_MAX / 2, ARGUMENT,
+                    "the extents and strides of x exceed the address space");
     SOFTMAX_REFUSES(rows, INT64_MAX, ARGUMENT, "the extents and strides of y exceed the address space");
     SOFTMAX_REFUSES(scale, INFINITY, ARGUMENT, "scale is inf, must be finite");
     SOFTMAX_REFUSES(causal, 4, ARGUMENT, "causal is 4, must be a gml_causal, 0 to 3");
@@ -260,11 +273,11 @@ static gml_attention_problem good_attention(void)
     return p;
 }
 
-#define ATTENTION_REFUSES(member, value, status, text)                                               \
-    do {                                                                                             \
-        gml_attention_problem p = good_attention();                                                  \
-        p.member = value;                                                                            \
-        expect_refusal(gml_attention_f32(NULL, &p), GML_ERR_##status, "gml_attention_f32: " text);    \
+#define ATTENTION_REFUSES(member, value, status, text)                                                       \
+    do {                                                                                                     \
+        gml_attention_problem p = good_attention();                                                          \
+        p.member = value;                                                                                    \
+        expect_refusal(gml_attention_f32(NULL, &p), GML_ERR_##status, "gml_attention_f32: " text);           \
     } while (0)
 
 START_TEST(attention_refuses)
@@ -283,16 +296,21 @@ START_TEST(attention_refuses)
     ATTENTION_REFUSES(k, NULL, ARGUMENT, "k is NULL, but its extents describe elements");
     ATTENTION_REFUSES(v, NULL, ARGUMENT, "v is NULL, but its extents describe elements");
     ATTENTION_REFUSES(o, NULL, ARGUMENT, "o is NULL, but its extents describe elements");
-    ATTENTION_REFUSES(q_stride[2], 3, ARGUMENT, "q_stride[2] is 3, must be at least 4, the extent of a row of q");
-    ATTENTION_REFUSES(k_stride[2], 0, ARGUMENT, "k_stride[2] is 0, must be at least 4, the extent of a row of k");
-    ATTENTION_REFUSES(v_stride[2], 1, ARGUMENT, "v_stride[2] is 1, must be at least 2, the extent of a row of v");
+    ATTENTION_REFUSES(q_stride[2], 3, ARGUMENT,
+                      "q_stride[2] is 3, must be at least 4, the extent of a row of q");
+    ATTENTION_REFUSES(k_stride[2], 0, ARGUMENT,
+                      "k_stride[2] is 0, must be at least 4, the extent of a row of k");
+    ATTENTION_REFUSES(v_stride[2], 1, ARGUMENT,
+                      "v_stride[2] is 1, must be at least 2, the extent of a row of v");
     ATTENTION_REFUSES(k_stride[1], -1, ARGUMENT, "k_stride[1] is -1, must not be negative");
     ATTENTION_REFUSES(o_stride[1], 5, ARGUMENT,
                       "o_stride[1] is 5, must be at least 6, which the smaller strides of o span");
     ATTENTION_REFUSES(o_stride[2], 1, ARGUMENT,
                       "o_stride[2] is 1, must be at least 2, which the smaller strides of o span");
-    ATTENTION_REFUSES(q_stride[1], INT64_MAX, ARGUMENT, "the extents and strides of q exceed the address space");
-    ATTENTION_REFUSES(kv_len, INT64_MAX / 8, ARGUMENT, "the extents and strides of k exceed the address space");
+    ATTENTION_REFUSES(q_stride[1], INT64_MAX, ARGUMENT,
+                      "the extents and strides of q exceed the address space");
+    ATTENTION_REFUSES(kv_len, INT64_MAX / 8, ARGUMENT,
+                      "the extents and strides of k exceed the address space");
     ATTENTION_REFUSES(scale, -INFINITY, ARGUMENT, "scale is -inf, must be finite");
     ATTENTION_REFUSES(causal, 9, ARGUMENT, "causal is 9, must be a gml_causal, 0 to 3");
     ATTENTION_REFUSES(causal_offset, -1, ARGUMENT,
@@ -313,8 +331,9 @@ START_TEST(attention_refuses)
     expect_refusal(gml_attention_f32(NULL, &p), GML_ERR_OVERLAP, "gml_attention_f32: lse overlaps q");
     p.lse = d;
     p.lse_stride[1] = 0;
-    expect_refusal(gml_attention_f32(NULL, &p), GML_ERR_ARGUMENT,
-                   "gml_attention_f32: lse_stride[1] is 0, must be at least 1, which the smaller strides of lse span");
+    expect_refusal(
+        gml_attention_f32(NULL, &p), GML_ERR_ARGUMENT,
+        "gml_attention_f32: lse_stride[1] is 0, must be at least 1, which the smaller strides of lse span");
 }
 END_TEST
 
@@ -357,6 +376,7 @@ END_TEST
 int main(void)
 {
     return suite_run("arguments", 60,
-                     (const TTest *const[]){gemm_refuses, gemm_accepts, overlap_is_decided_right, softmax_refuses,
-                                            softmax_accepts, attention_refuses, attention_accepts, NULL});
+                     (const TTest *const[]){gemm_refuses, gemm_accepts, overlap_is_decided_right,
+                                            softmax_refuses, softmax_accepts, attention_refuses,
+                                            attention_accepts, NULL});
 }

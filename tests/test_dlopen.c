@@ -68,8 +68,8 @@ START_TEST(a_thousand_cycles)
     for (int i = CYCLES / 10; i < CYCLES; i++)
         cycle();
     const size_t late = mallinfo2().uordblks;
-    ck_assert_msg(late <= early + (64u << 10), "%zu bytes in use after %d cycles, %zu after %d", early, CYCLES / 10,
-                  late, CYCLES);
+    ck_assert_msg(late <= early + (64u << 10), "%zu bytes in use after %d cycles, %zu after %d", early,
+                  CYCLES / 10, late, CYCLES);
 }
 END_TEST
 

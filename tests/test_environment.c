@@ -32,12 +32,12 @@ static void set_control(uint32_t wanted)
 }
 
 static const uint32_t settings[] = {
-    0x1f80,                          /* the usual */
-    0x1f80 | FLUSH,                  /* as -ffast-math leaves it */
-    0x1f80 | UPWARD,                 /* interval arithmetic */
+    0x1f80,                           /* the usual */
+    0x1f80 | FLUSH,                   /* as -ffast-math leaves it */
+    0x1f80 | UPWARD,                  /* interval arithmetic */
     0x1f80 | UPWARD | 0x2000 | FLUSH, /* towards zero */
-    0x1f80 & ~TRAPS,                 /* all traps, inexact too: a debugging build */
-    (0x1f80 & ~0x0e80) | FLUSH,      /* invalid, division by zero and overflow */
+    0x1f80 & ~TRAPS,                  /* all traps, inexact too: a debugging build */
+    (0x1f80 & ~0x0e80) | FLUSH,       /* invalid, division by zero and overflow */
 };
 #elif defined(__aarch64__)
 static uint32_t control(void)
@@ -55,10 +55,10 @@ static void set_control(uint32_t wanted)
 
 static const uint32_t settings[] = {
     0,
-    1u << 24,              /* FZ */
-    1u << 22,              /* upward */
-    1u << 24 | 3u << 22,   /* FZ, towards zero */
-    1u << 25,              /* default NaN */
+    1u << 24,            /* FZ */
+    1u << 22,            /* upward */
+    1u << 24 | 3u << 22, /* FZ, towards zero */
+    1u << 25,            /* default NaN */
 };
 #endif
 
@@ -113,7 +113,8 @@ START_TEST(every_set)
         options.threads = 1;
         gml_context *context = context_of(&options);
         for (int s = 0; s < SETTINGS; s++)
-            ck_assert_msg(wrong_with(settings[s], context) == 0, "%s, control bits %#x", gml_isa_name(i), settings[s]);
+            ck_assert_msg(wrong_with(settings[s], context) == 0, "%s, control bits %#x", gml_isa_name(i),
+                          settings[s]);
         gml_context_destroy(context);
     }
 }
@@ -210,9 +211,9 @@ int main(void)
     for (int i = 0; i < OPERATIONS; i++)
         if (!(results[i] = malloc(operations[i].floats * sizeof **results)))
             return EXIT_FAILURE;
-    const int code = suite_run("environment", 300,
-                               (const TTest *const[]){the_caller, every_set, the_workers_of_a_host,
-                                                      the_workers_of_openmp, NULL});
+    const int code = suite_run(
+        "environment", 300,
+        (const TTest *const[]){the_caller, every_set, the_workers_of_a_host, the_workers_of_openmp, NULL});
     for (int i = 0; i < OPERATIONS; i++)
         free(results[i]);
     return code;

@@ -55,6 +55,12 @@ static void setup(void)
     alarm(2 * PATIENCE);
 }
 
+static void teardown(void)
+{
+    alarm(0);
+    gml_context_destroy(two_threads);
+}
+
 START_TEST(a_child)
 {
     setup();
@@ -62,6 +68,7 @@ START_TEST(a_child)
     ck_assert(generations(1));
     use(); /* the parent still has its threads */
     ck_assert(generations(1));
+    teardown();
 }
 END_TEST
 
@@ -70,6 +77,7 @@ START_TEST(a_child_of_a_child)
     setup();
     use();
     ck_assert(generations(3));
+    teardown();
 }
 END_TEST
 
@@ -79,6 +87,7 @@ START_TEST(a_child_before_any_use)
     setup();
     ck_assert(generations(2));
     use();
+    teardown();
 }
 END_TEST
 
@@ -102,6 +111,7 @@ START_TEST(children_of_two_threads)
         ck_assert(right[t]);
     }
     use();
+    teardown();
 }
 END_TEST
 
@@ -130,6 +140,7 @@ START_TEST(threads_in_a_child)
         _exit(wrong[0] + wrong[1] ? 1 : 0);
     }
     ck_assert(succeeded(child));
+    teardown();
 }
 END_TEST
 

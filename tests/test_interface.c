@@ -33,9 +33,10 @@ START_TEST(descriptors)
     fill();
     longer.tail[63] = 1;
     char sentence[256];
-    snprintf(sentence, sizeof sentence,
-             "gml_softmax_f32: size is %zu, and what lies beyond the %zu bytes known to this version is not zero",
-             sizeof longer, sizeof(gml_softmax_problem));
+    snprintf(
+        sentence, sizeof sentence,
+        "gml_softmax_f32: size is %zu, and what lies beyond the %zu bytes known to this version is not zero",
+        sizeof longer, sizeof(gml_softmax_problem));
     expect_refusal(gml_softmax_f32(NULL, &longer.problem), GML_ERR_DESCRIPTOR, sentence);
 
     gml_softmax_problem none = good_problem();
@@ -95,10 +96,12 @@ START_TEST(contexts)
     expect_no_context(&o, GML_ERR_ARGUMENT, "gml_context_create: reserved is 5, must be 0");
     o = good;
     o.allocate = allocate;
-    expect_no_context(&o, GML_ERR_ARGUMENT, "gml_context_create: release is NULL, must be given when allocate is");
+    expect_no_context(&o, GML_ERR_ARGUMENT,
+                      "gml_context_create: release is NULL, must be given when allocate is");
     o = good;
     o.release = release;
-    expect_no_context(&o, GML_ERR_ARGUMENT, "gml_context_create: allocate is NULL, must be given when release is");
+    expect_no_context(&o, GML_ERR_ARGUMENT,
+                      "gml_context_create: allocate is NULL, must be given when release is");
     o.allocate = allocate;
     gml_context *context = NULL;
     ck_assert_int_eq(gml_context_create(&context, &o), GML_ERR_MEMORY);

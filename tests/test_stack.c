@@ -60,8 +60,8 @@ int main(void)
     result = malloc(largest * sizeof *result);
     if (!result)
         return EXIT_FAILURE;
-    const int code = suite_run("stack", 120, (const TTest *const[]){every_set_on_a_small_stack,
-                                                                    workers_on_small_stacks, NULL});
+    const int code = suite_run(
+        "stack", 120, (const TTest *const[]){every_set_on_a_small_stack, workers_on_small_stacks, NULL});
     free(result);
     return code;
 }

@@ -45,12 +45,6 @@ static float finite_or_zero(float m)
     return m == -INFINITY ? 0.0f : m;
 }
 
-static float exponential(const gml_kernel_set *set, float z)
-{
-    set->exp_f32(1, &z, &z);
-    return z;
-}
-
 /* Reduces the segment from column j into y and returns its maximum; its state merges into the row's. */
 static float reduce_segment(const softmax_row *row, int64_t j, float *y, softmax_state *state)
 {
@@ -58,18 +52,23 @@ static float reduce_segment(const softmax_row *row, int64_t j, float *y, softmax
     row->set->softmax_f32->reduce(min64(GML_RS0, row->cols - j), row->scale, row->x + j,
                                   row->bias ? row->bias + j : NULL, row->keep ? row->keep + j : NULL, y, &m, &l);
     const float top = (m > state->m ? m : state->m) + 0.0f, z = finite_or_zero(top);
-    const float old = exponential(row->set, state->m - z), new = exponential(row->set, m - z);
-    state->l = fmaf(old, state->l, new * l);
+    float factors[2] = {state->m - z, m - z};
+    row->set->exp_f32(2, factors, factors);
+    state->l = fmaf(factors[0], state->l, factors[1] * l);
     state->m = top;
     return m;
 }
 
-/* The final factor of a segment. A row without a sum is zero everywhere: its exponentials are zero already. */
-static float factor(const softmax_row *row, const softmax_state *state, float m)
+/* The final factors of n segments, in place of their maxima. A row without a sum is zero everywhere: its
+ * exponentials are zero already. */
+static void finish_factors(const softmax_row *row, const softmax_state *state, int64_t n, float *m)
 {
-    if (state->l == 0.0f)
-        return 0.0f;
-    return exponential(row->set, m - finite_or_zero(state->m)) * (1.0f / state->l);
+    const float z = finite_or_zero(state->m), inverse = 1.0f / state->l;
+    for (int64_t i = 0; i < n; i++)
+        m[i] -= z;
+    row->set->exp_f32(n, m, m);
+    for (int64_t i = 0; i < n; i++)
+        m[i] = state->l == 0.0f ? 0.0f : m[i] * inverse;
 }
 
 /* One segment: the factors of the merge are 0 and 1, so its maximum and sum are the row's. */
@@ -86,9 +85,9 @@ static void short_row(const softmax_row *row)
     softmax_state state = {-INFINITY, 0.0f};
     for (int64_t j = 0; j < row->cols; j += GML_RS0)
         m[j / GML_RS0] = reduce_segment(row, j, row->y + j, &state);
+    finish_factors(row, &state, (row->cols + GML_RS0 - 1) / GML_RS0, m);
     for (int64_t j = 0; j < row->cols; j += GML_RS0)
-        row->set->softmax_f32->scale(min64(GML_RS0, row->cols - j), factor(row, &state, m[j / GML_RS0]),
-                                     row->y + j);
+        row->set->softmax_f32->scale(min64(GML_RS0, row->cols - j), m[j / GML_RS0], row->y + j);
 }
 
 static void long_row(const softmax_row *row)
@@ -99,8 +98,9 @@ static void long_row(const softmax_row *row)
         reduce_segment(row, j, thrown_away, &state);
     for (int64_t j = 0; j < row->cols; j += GML_RS0) {
         ignored = state;
-        const float m = reduce_segment(row, j, row->y + j, &ignored);
-        row->set->softmax_f32->scale(min64(GML_RS0, row->cols - j), factor(row, &state, m), row->y + j);
+        float m = reduce_segment(row, j, row->y + j, &ignored);
+        finish_factors(row, &state, 1, &m);
+        row->set->softmax_f32->scale(min64(GML_RS0, row->cols - j), m, row->y + j);
     }
 }
 
