@@ -12,7 +12,7 @@ summary=$(mktemp)
 trap 'rm -f "$summary"' EXIT
 
 build() {
-    step "configure $1" cmake --preset "$1" -DGEMMULE_BUILD_TESTS=ON
+    step "configure $1" cmake --preset "$1" -DGEMMULE_BUILD_TESTS=ON -DGEMMULE_WERROR=ON
     step "build $1" cmake --build --preset "$1"
 }
 
