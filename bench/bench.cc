@@ -2,10 +2,10 @@
  *
  * gemmule_bench: the benchmark suites, on Google Benchmark.
  *
- * Each iteration times one call of an operation and then, for as short a while, the machine's own peak: the FMA loop
- * of the instruction set in use, or a pass over memory. So every result is also a fraction of a peak measured in the
- * same run, at the same clock. Counters: GFLOP/s or GB/s (of the operation), peak (the same unit, measured beside it)
- * and of_peak (their ratio, the median over iterations: robust where the clock drifts).
+ * Each iteration times a batch of calls of an operation, of a millisecond at least, and then for as long the machine's
+ * own peak. So every result is also a fraction of a peak measured in the same run, at the same clock. Counters, each
+ * the median over iterations: us (microseconds of one call), GFLOP/s or Gelement/s, peak (the same unit, measured beside
+ * it) and of_peak (the ratio of the two, robust where the clock drifts). The columns Time and CPU are those of a batch.
  *
  *   gemmule_bench [--isa=NAME] [--threads=N] [Google Benchmark's own options]
  */
@@ -29,7 +29,7 @@ gml_context *context;
 std::string isa;
 int threads = 1;
 
-constexpr double PEAK_SECONDS = 1e-3;
+constexpr double SLICE = 1e-3; /* seconds: of a batch at least, and of a look at the peak */
 
 /* 64-byte aligned floats in [-1, 1]. */
 class Floats {
@@ -72,16 +72,26 @@ void measure(benchmark::State &state, const char *unit, double work, Call call, 
         state.SkipWithError(sentence);
         return;
     }
-    std::vector<double> rates, peaks, fractions;
-    for (auto _ : state) {
+    const auto seconds_of = [&](int64_t calls) {
         const double start = peak_now();
-        call();
-        const double passed = peak_now() - start;
+        for (int64_t i = 0; i < calls; i++)
+            call();
+        return peak_now() - start;
+    };
+    int64_t calls = 1;
+    while (seconds_of(calls) < SLICE)
+        calls *= 2;
+
+    std::vector<double> microseconds, rates, peaks, fractions;
+    for (auto _ : state) {
+        const double passed = seconds_of(calls);
         state.SetIterationTime(passed);
-        rates.push_back(work / passed);
+        microseconds.push_back(passed / calls * 1e6);
+        rates.push_back(work * calls / passed);
         peaks.push_back(peak());
         fractions.push_back(rates.back() / peaks.back());
     }
+    state.counters["us"] = median(microseconds);
     state.counters[unit] = median(rates) / 1e9;
     state.counters["peak"] = median(peaks) / 1e9;
     state.counters["of_peak"] = median(fractions);
@@ -90,7 +100,7 @@ void measure(benchmark::State &state, const char *unit, double work, Call call, 
 /* One thread's peak, times the threads: a team's clock may be lower, which then counts against the operation. */
 double fma_peak()
 {
-    return threads * peak_fma_f32(isa.c_str(), PEAK_SECONDS);
+    return threads * peak_fma_f32(isa.c_str(), SLICE);
 }
 
 void gemm(benchmark::State &state, int64_t m, int64_t n, int64_t k)
@@ -166,8 +176,8 @@ void fma(benchmark::State &state)
 {
     std::vector<double> rates;
     for (auto _ : state) {
-        rates.push_back(peak_fma_f32(isa.c_str(), 10 * PEAK_SECONDS));
-        state.SetIterationTime(10 * PEAK_SECONDS);
+        rates.push_back(peak_fma_f32(isa.c_str(), 10 * SLICE));
+        state.SetIterationTime(10 * SLICE);
     }
     state.counters["GFLOP/s"] = median(rates) / 1e9;
 }
@@ -187,7 +197,7 @@ template <class... Arguments> void add(const std::string &title, Arguments &&...
 {
     benchmark::RegisterBenchmark(title.c_str(), std::forward<Arguments>(arguments)...)
         ->UseManualTime()
-        ->MinTime(0.5)
+        ->MinTime(0.2)
         ->Unit(benchmark::kMillisecond);
 }
 
