@@ -23,10 +23,10 @@
 /* 2^r on [-1/2, 1/2]: 1 + r * (C1 + r * (C2 + ... + r * C6)). */
 #define GML_EXP2_C1 0x1.62e43p-1f
 #define GML_EXP2_C2 0x1.ebfbdcp-3f
-#define GML_EXP2_C3 0x1.c6af7p-5f
-#define GML_EXP2_C4 0x1.3b2dcep-7f
-#define GML_EXP2_C5 0x1.5f0a92p-10f
-#define GML_EXP2_C6 0x1.413152p-13f
+#define GML_EXP2_C3 0x1.c6af6cp-5f
+#define GML_EXP2_C4 0x1.3b2ddcp-7f
+#define GML_EXP2_C5 0x1.5f0a6ep-10f
+#define GML_EXP2_C6 0x1.411238p-13f
 
 /* Arguments below these give +0: far below what any sum can feel, and high enough that neither an exponential
  * nor its product with a row's factor is denormal (docs/arithmetic.md, "Why"). */
