@@ -55,7 +55,8 @@ gml_status gml_gemm_f32(gml_context *context, int64_t m, int64_t n, int64_t k, f
     const gml_gemm_plan plan =
         gml_model_gemm(&context->machine, context->runtime.set, args.m, args.n, args.k,
                        gml_parallel_threads(&context->runtime, 0));
-    gml_gemm_run_f32(&context->runtime, &plan, &args);
+    const bool legal = gml_gemm_plan_check(&plan, context->runtime.set, NULL, 0);
+    gml_gemm_run_f32(&context->runtime, legal ? &plan : NULL, &args);
     gml_fpenv_leave(found);
     return GML_OK;
 }

@@ -59,8 +59,10 @@ gml_status gml_softmax_f32(gml_context *context, const gml_softmax_problem *prob
 
     context = gml_context_or_default(context);
     const gml_fpenv found = gml_fpenv_enter(); /* a caller's traps must not spring in the model */
-    const gml_softmax_plan plan = gml_model_softmax(&context->machine, &p,
-                                                    gml_parallel_threads(&context->runtime, p.threads));
+    gml_softmax_plan plan =
+        gml_model_softmax(&context->machine, &p, gml_parallel_threads(&context->runtime, p.threads));
+    if (!gml_softmax_plan_check(&plan, NULL, 0))
+        plan = (gml_softmax_plan){.threads = 1, .rows = 1};
     gml_softmax_run_f32(&context->runtime, &plan, &p);
     gml_fpenv_leave(found);
     return GML_OK;

@@ -265,10 +265,15 @@ void gml_attention_run_f32(gml_runtime *runtime, const gml_attention_plan *plan,
 {
     attention_run run = {.view = {.set = runtime->set, .problem = problem}, .plan = plan};
     run.view.c = (float)((double)problem->scale * GML_LOG2E_F64);
+    int32_t threads = plan ? plan->threads : 0;
     gml_scratch scratch = {0};
     if (plan) {
         run.thread_bytes = gml_attention_scratch_thread(plan, problem->head_dim, problem->v_head_dim);
-        scratch = gml_scratch_take(runtime, run.thread_bytes * (size_t)plan->threads);
+        scratch = gml_scratch_take(runtime, run.thread_bytes * (size_t)threads);
+        if (!scratch.data && threads > 1) {
+            threads = 1;
+            scratch = gml_scratch_take(runtime, run.thread_bytes);
+        }
     }
     if (!scratch.data) {
         gml_parallel(runtime, 1, row_worker, &run);
@@ -280,6 +285,6 @@ void gml_attention_run_f32(gml_runtime *runtime, const gml_attention_plan *plan,
     run.rows = run.group * problem->q_len;
     run.chunks = (run.rows + rows_of_task - 1) / rows_of_task;
     run.tasks = run.chunks * problem->kv_heads * problem->batch;
-    gml_parallel(runtime, plan->threads, worker, &run);
+    gml_parallel(runtime, threads, worker, &run);
     gml_scratch_give(runtime, scratch);
 }

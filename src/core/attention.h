@@ -10,7 +10,8 @@
 #include <gemmule/attention.h>
 
 /* Runs a checked problem whose scale is not 0, whose causal is GML_CAUSAL_NONE or GML_CAUSAL_OFFSET, and which has
- * queries. plan NULL, or scratch memory that cannot be had, runs every row by gml_attention_row_f32. */
+ * queries. When scratch memory for all threads cannot be had, one thread runs the plan; when none can, or plan is NULL,
+ * every row runs by gml_attention_row_f32. */
 void gml_attention_run_f32(gml_runtime *runtime, const gml_attention_plan *plan,
                            const gml_attention_problem *problem);
 

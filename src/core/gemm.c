@@ -164,21 +164,13 @@ gml_gemm_args_f32 gml_gemm_normalise_f32(gml_gemm_args_f32 args)
     return to;
 }
 
-void gml_gemm_run_f32(gml_runtime *runtime, const gml_gemm_plan *plan, const gml_gemm_args_f32 *args)
+static void run_panels(gml_runtime *runtime, const gml_gemm_plan *plan, const gml_gemm_args_f32 *args,
+                       gml_scratch scratch)
 {
     const int32_t threads = plan->grid_m * plan->grid_n;
-    const size_t shared = gml_gemm_scratch_shared(plan), own = gml_gemm_scratch_thread(plan);
-    gml_scratch scratch = {0};
-    if (args->k > 0 && args->alpha != 0.0f)
-        scratch = gml_scratch_take(runtime, shared + (size_t)threads * own);
-    if (!scratch.data) {
-        gml_gemm_args_f32 copy = *args;
-        gml_parallel(runtime, 1, run_plain, &copy);
-        return;
-    }
-
+    const size_t shared = gml_gemm_scratch_shared(plan);
     gemm_run run = {.plan = plan, .args = args, .pack = runtime->set->pack_f32, .panel = scratch.data,
-                    .thread_memory = (char *)scratch.data + shared, .thread_bytes = own};
+                    .thread_memory = (char *)scratch.data + shared, .thread_bytes = gml_gemm_scratch_thread(plan)};
     for (run.jc = 0; run.jc < args->n; run.jc += plan->nc) {
         run.nc = min64(plan->nc, args->n - run.jc);
         run.slices = (run.nc + plan->kernel->nr - 1) / plan->kernel->nr;
@@ -188,5 +180,26 @@ void gml_gemm_run_f32(gml_runtime *runtime, const gml_gemm_plan *plan, const gml
             gml_parallel(runtime, threads, compute, &run);
         }
     }
-    gml_scratch_give(runtime, scratch);
+}
+
+void gml_gemm_run_f32(gml_runtime *runtime, const gml_gemm_plan *plan, const gml_gemm_args_f32 *args)
+{
+    if (plan && args->k > 0 && args->alpha != 0.0f) {
+        gml_gemm_plan alone = *plan;
+        alone.grid_m = alone.grid_n = 1;
+        const size_t shared = gml_gemm_scratch_shared(plan), own = gml_gemm_scratch_thread(plan);
+        const size_t threads = (size_t)plan->grid_m * (size_t)plan->grid_n;
+        gml_scratch scratch = gml_scratch_take(runtime, shared + threads * own);
+        if (!scratch.data && threads > 1) {
+            scratch = gml_scratch_take(runtime, shared + own);
+            plan = &alone;
+        }
+        if (scratch.data) {
+            run_panels(runtime, plan, args, scratch);
+            gml_scratch_give(runtime, scratch);
+            return;
+        }
+    }
+    gml_gemm_args_f32 copy = *args;
+    gml_parallel(runtime, 1, run_plain, &copy);
 }

@@ -21,8 +21,8 @@ typedef struct gml_gemm_args_f32 {
  * a product does not depend on the order of its factors. Plans are made for the result. */
 gml_gemm_args_f32 gml_gemm_normalise_f32(gml_gemm_args_f32 args);
 
-/* Runs a checked plan on normalised operands, m and n > 0. Falls to gml_gemm_plain_f32 when scratch memory
- * cannot be had. */
+/* Runs a checked plan on normalised operands, m and n > 0. When scratch memory for all threads cannot be had, one
+ * thread runs it; when none can, or plan is NULL, gml_gemm_plain_f32 does. */
 void gml_gemm_run_f32(gml_runtime *runtime, const gml_gemm_plan *plan, const gml_gemm_args_f32 *args);
 
 /* The same bits without scratch memory, one chain at a time; also the place of C = beta * C. */
