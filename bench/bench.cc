@@ -23,7 +23,8 @@
 #include <string>
 #include <vector>
 
-namespace {
+namespace
+{
 
 gml_context *context;
 std::string isa;
@@ -32,9 +33,11 @@ int threads = 1;
 constexpr double SLICE = 1e-3; /* seconds: of a batch at least, and of a look at the peak */
 
 /* 64-byte aligned floats in [-1, 1]. */
-class Floats {
-public:
-    explicit Floats(size_t n) : data_(static_cast<float *>(std::aligned_alloc(64, (n * sizeof(float) + 63) / 64 * 64)))
+class Floats
+{
+  public:
+    explicit Floats(size_t n)
+        : data_(static_cast<float *>(std::aligned_alloc(64, (n * sizeof(float) + 63) / 64 * 64)))
     {
         std::minstd_rand random(1);
         std::uniform_real_distribution<float> uniform(-1.0f, 1.0f);
@@ -46,7 +49,7 @@ public:
         return data_.get();
     }
 
-private:
+  private:
     struct Free {
         void operator()(float *p) const
         {
@@ -108,7 +111,9 @@ void gemm(benchmark::State &state, int64_t m, int64_t n, int64_t k)
     const Floats a(m * k), b(k * n), c(m * n);
     measure(
         state, "GFLOP/s", 2.0 * m * n * k,
-        [&] { return gml_gemm_f32(context, m, n, k, 1.0f, a.get(), k, 1, b.get(), n, 1, 0.0f, c.get(), n, 1); },
+        [&] {
+            return gml_gemm_f32(context, m, n, k, 1.0f, a.get(), k, 1, b.get(), n, 1, 0.0f, c.get(), n, 1);
+        },
         fma_peak);
 }
 
@@ -129,9 +134,11 @@ void softmax(benchmark::State &state, int64_t rows, int64_t cols)
         [] { return fma_peak() / FLOPS_OF_FMA / OPERATIONS; });
 }
 
-void attention(benchmark::State &state, int64_t heads, int64_t q_len, int64_t kv_len, int64_t dim, bool causal)
+void attention(benchmark::State &state, int64_t heads, int64_t q_len, int64_t kv_len, int64_t dim,
+               bool causal)
 {
-    const Floats q(heads * q_len * dim), k(heads * kv_len * dim), v(heads * kv_len * dim), o(heads * q_len * dim);
+    const Floats q(heads * q_len * dim), k(heads * kv_len * dim), v(heads * kv_len * dim),
+        o(heads * q_len * dim);
     gml_attention_problem p = GML_ATTENTION_PROBLEM_INIT;
     p.batch = 1, p.heads = heads, p.kv_heads = heads, p.q_len = q_len, p.kv_len = kv_len;
     p.head_dim = p.v_head_dim = dim;
@@ -145,7 +152,8 @@ void attention(benchmark::State &state, int64_t heads, int64_t q_len, int64_t kv
     p.causal = causal ? GML_CAUSAL_BOTTOM_RIGHT : GML_CAUSAL_NONE;
     const double pairs = causal ? q_len * (kv_len - q_len + (q_len + 1) / 2.0) : double(q_len) * kv_len;
     measure(
-        state, "GFLOP/s", 4.0 * heads * pairs * dim, [&] { return gml_attention_f32(context, &p); }, fma_peak);
+        state, "GFLOP/s", 4.0 * heads * pairs * dim, [&] { return gml_attention_f32(context, &p); },
+        fma_peak);
 }
 
 constexpr size_t MEMORY_BYTES = size_t(512) << 20;
@@ -157,8 +165,8 @@ void memory_read(benchmark::State &state)
         const double rate = peak_read(data.get(), MEMORY_BYTES, threads);
         state.SetIterationTime(MEMORY_BYTES / rate);
     }
-    state.counters["GB/s"] = benchmark::Counter(double(MEMORY_BYTES) / 1e9 * state.iterations(),
-                                                benchmark::Counter::kIsRate);
+    state.counters["GB/s"] =
+        benchmark::Counter(double(MEMORY_BYTES) / 1e9 * state.iterations(), benchmark::Counter::kIsRate);
 }
 
 void memory_copy(benchmark::State &state)
@@ -168,8 +176,8 @@ void memory_copy(benchmark::State &state)
         const double rate = peak_copy(to.get(), from.get(), MEMORY_BYTES, threads);
         state.SetIterationTime(2 * MEMORY_BYTES / rate);
     }
-    state.counters["GB/s"] = benchmark::Counter(2 * double(MEMORY_BYTES) / 1e9 * state.iterations(),
-                                                benchmark::Counter::kIsRate);
+    state.counters["GB/s"] =
+        benchmark::Counter(2 * double(MEMORY_BYTES) / 1e9 * state.iterations(), benchmark::Counter::kIsRate);
 }
 
 void fma(benchmark::State &state)
@@ -217,8 +225,8 @@ void add_all()
     for (const int64_t dim : {64, 128, 256})
         for (const bool causal : {false, true})
             for (const int64_t length : {512, 2048})
-                add(name(causal ? "attention_f32_causal" : "attention_f32", {8, length, length, dim}), attention, 8,
-                    length, length, dim, causal);
+                add(name(causal ? "attention_f32_causal" : "attention_f32", {8, length, length, dim}),
+                    attention, 8, length, length, dim, causal);
     for (const int64_t keys : {1024, 8192})
         add(name("attention_f32", {8, 1, keys, 128}), attention, 8, 1, keys, 128, false);
 }

@@ -24,46 +24,46 @@ double peak_now(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-#define TEN(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9)
+#define TEN(X)   X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9)
 #define START(i) a##i = x;
-#define STEP(i)               \
-    a##i = FMA(a##i, x, y);   \
+#define STEP(i)                                                                                              \
+    a##i = FMA(a##i, x, y);                                                                                  \
     __asm__ volatile("" : OPAQUE(a##i));
 
 /* acc = acc * x + y in ten chains of the vector type that FMA and OPAQUE are defined for. */
-#define PEAK_LOOP(function, attribute, vector, lanes, set1)            \
-    attribute static double function(double seconds)                    \
-    {                                                                   \
-        const vector x = set1(0.999f), y = set1(0.001f);                \
-        vector a0, a1, a2, a3, a4, a5, a6, a7, a8, a9;                  \
-        const double start = peak_now();                                \
-        double passed, steps = 0;                                       \
-        TEN(START)                                                      \
-        do {                                                            \
-            for (int step = 0; step < STEPS; step++) {                  \
-                TEN(STEP)                                               \
-            }                                                           \
-            steps += STEPS;                                             \
-            passed = peak_now() - start;                                \
-        } while (passed < seconds);                                     \
-        return 2.0 * lanes * 10 * steps / passed;                       \
+#define PEAK_LOOP(function, attribute, vector, lanes, set1)                                                  \
+    attribute static double function(double seconds)                                                         \
+    {                                                                                                        \
+        const vector x = set1(0.999f), y = set1(0.001f);                                                     \
+        vector a0, a1, a2, a3, a4, a5, a6, a7, a8, a9;                                                       \
+        const double start = peak_now();                                                                     \
+        double passed, steps = 0;                                                                            \
+        TEN(START)                                                                                           \
+        do {                                                                                                 \
+            for (int step = 0; step < STEPS; step++) {                                                       \
+                TEN(STEP)                                                                                    \
+            }                                                                                                \
+            steps += STEPS;                                                                                  \
+            passed = peak_now() - start;                                                                     \
+        } while (passed < seconds);                                                                          \
+        return 2.0 * lanes * 10 * steps / passed;                                                            \
     }
 
 #define SCALAR_SET1(x) (x)
 #if defined(__x86_64__)
 #define OPAQUE "+v"
-#define FMA _mm512_fmadd_ps
+#define FMA    _mm512_fmadd_ps
 PEAK_LOOP(fma_avx512, __attribute__((target("avx512f"))), __m512, 16, _mm512_set1_ps)
 #undef FMA
 #undef OPAQUE
 #define OPAQUE "+x"
-#define FMA _mm256_fmadd_ps
+#define FMA    _mm256_fmadd_ps
 PEAK_LOOP(fma_avx2, __attribute__((target("avx2,fma"))), __m256, 8, _mm256_set1_ps)
 #undef FMA
 #define FMA __builtin_fmaf
 PEAK_LOOP(fma_scalar, __attribute__((target("fma"))), float, 1, SCALAR_SET1)
 #elif defined(__aarch64__)
-#define OPAQUE "+w"
+#define OPAQUE       "+w"
 #define FMA(a, x, y) vfmaq_f32(y, a, x)
 PEAK_LOOP(fma_neon, , float32x4_t, 4, vdupq_n_f32)
 #undef FMA

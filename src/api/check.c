@@ -61,8 +61,8 @@ gml_status gml_check_tensor(const char *function, const gml_tensor *tensor)
     uintptr_t end;
     if (span < 0 || __builtin_mul_overflow(span, (int64_t)tensor->element, &bytes) ||
         __builtin_add_overflow((uintptr_t)tensor->data, (uintptr_t)bytes, &end))
-        return gml_fail(GML_ERR_ARGUMENT, "%s: the extents and strides of %s exceed the address space", function,
-                        tensor->name);
+        return gml_fail(GML_ERR_ARGUMENT, "%s: the extents and strides of %s exceed the address space",
+                        function, tensor->name);
     return GML_OK;
 }
 
@@ -96,7 +96,8 @@ gml_status gml_check_stride(const char *function, const gml_tensor *tensor, int 
 {
     if (gml_tensor_empty(tensor) || tensor->extent[d] == 1 || tensor->stride[d] >= least)
         return GML_OK;
-    return gml_fail(GML_ERR_ARGUMENT, "%s: %s is %" PRId64 ", must be at least %" PRId64 ", the extent of a row of %s",
+    return gml_fail(GML_ERR_ARGUMENT,
+                    "%s: %s is %" PRId64 ", must be at least %" PRId64 ", the extent of a row of %s",
                     function, stride_name(tensor, d), tensor->stride[d], least, tensor->name);
 }
 
@@ -170,8 +171,8 @@ gml_status gml_check_knobs(const char *function, float scale, int32_t causal, in
         return gml_fail(GML_ERR_ARGUMENT, "%s: causal is %d, must be a gml_causal, 0 to 3", function, causal);
     if (causal != GML_CAUSAL_OFFSET && causal_offset != 0)
         return gml_fail(GML_ERR_ARGUMENT,
-                        "%s: causal_offset is %" PRId64 ", must be 0 unless causal is GML_CAUSAL_OFFSET", function,
-                        causal_offset);
+                        "%s: causal_offset is %" PRId64 ", must be 0 unless causal is GML_CAUSAL_OFFSET",
+                        function, causal_offset);
     GML_TRY(gml_check_range(function, "threads", threads, 0, GML_MAX_THREADS));
     if (reserved != 0)
         return gml_fail(GML_ERR_ARGUMENT, "%s: reserved is %d, must be 0", function, reserved);

@@ -8,11 +8,16 @@
 #include "src/plan/model.h"
 #include <gemmule/gemm.h>
 
-static gml_tensor matrix(const char *name, const char *stride_names, const float *data, int64_t rows, int64_t cols,
-                         int64_t rs, int64_t cs)
+static gml_tensor matrix(const char *name, const char *stride_names, const float *data, int64_t rows,
+                         int64_t cols, int64_t rs, int64_t cs)
 {
-    return (gml_tensor){.name = name, .stride_names = stride_names, .data = data, .rank = 2,
-                        .element = sizeof(float), .extent = {rows, cols}, .stride = {rs, cs}};
+    return (gml_tensor){.name = name,
+                        .stride_names = stride_names,
+                        .data = data,
+                        .rank = 2,
+                        .element = sizeof(float),
+                        .extent = {rows, cols},
+                        .stride = {rs, cs}};
 }
 
 static gml_status check_input(const char *function, const gml_tensor *input, const gml_tensor *c)
@@ -40,11 +45,23 @@ static gml_status check_args(const gml_gemm_args_f32 *args)
 }
 
 gml_status gml_gemm_f32(gml_context *context, int64_t m, int64_t n, int64_t k, float alpha, const float *a,
-                        int64_t rs_a, int64_t cs_a, const float *b, int64_t rs_b, int64_t cs_b, float beta, float *c,
-                        int64_t rs_c, int64_t cs_c)
+                        int64_t rs_a, int64_t cs_a, const float *b, int64_t rs_b, int64_t cs_b, float beta,
+                        float *c, int64_t rs_c, int64_t cs_c)
 {
-    gml_gemm_args_f32 args = {.m = m, .n = n, .k = k, .alpha = alpha, .beta = beta, .a = a, .b = b, .c = c,
-                              .rs_a = rs_a, .cs_a = cs_a, .rs_b = rs_b, .cs_b = cs_b, .rs_c = rs_c, .cs_c = cs_c};
+    gml_gemm_args_f32 args = {.m = m,
+                              .n = n,
+                              .k = k,
+                              .alpha = alpha,
+                              .beta = beta,
+                              .a = a,
+                              .b = b,
+                              .c = c,
+                              .rs_a = rs_a,
+                              .cs_a = cs_a,
+                              .rs_b = rs_b,
+                              .cs_b = cs_b,
+                              .rs_c = rs_c,
+                              .cs_c = cs_c};
     GML_TRY(check_args(&args));
     if (m == 0 || n == 0)
         return GML_OK;
@@ -52,9 +69,8 @@ gml_status gml_gemm_f32(gml_context *context, int64_t m, int64_t n, int64_t k, f
     context = gml_context_or_default(context);
     const gml_fpenv found = gml_fpenv_enter(); /* a caller's traps must not spring in the model */
     args = gml_gemm_normalise_f32(args);
-    const gml_gemm_plan plan =
-        gml_model_gemm(&context->machine, context->runtime.set, args.m, args.n, args.k,
-                       gml_parallel_threads(&context->runtime, 0));
+    const gml_gemm_plan plan = gml_model_gemm(&context->machine, context->runtime.set, args.m, args.n, args.k,
+                                              gml_parallel_threads(&context->runtime, 0));
     const bool legal = gml_gemm_plan_check(&plan, context->runtime.set, NULL, 0);
     gml_gemm_run_f32(&context->runtime, legal ? &plan : NULL, &args);
     gml_fpenv_leave(found);

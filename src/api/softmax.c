@@ -18,10 +18,10 @@ static gml_status check_problem(const gml_softmax_problem *p)
 
     const gml_tensor y = {"y", "y_stride\0-", p->y, 2, sizeof(float), {p->rows, p->cols}, {p->y_stride, 1}};
     const gml_tensor x = {"x", "x_stride\0-", p->x, 2, sizeof(float), {p->rows, p->cols}, {p->x_stride, 1}};
-    const gml_tensor bias = {"bias", "bias_stride\0-", p->bias, 2, sizeof(float), {p->rows, p->cols},
-                             {p->bias_stride, 1}};
-    const gml_tensor keep = {"keep", "keep_stride\0-", p->keep, 2, sizeof(uint8_t), {p->rows, p->cols},
-                             {p->keep_stride, 1}};
+    const gml_tensor bias = {
+        "bias", "bias_stride\0-", p->bias, 2, sizeof(float), {p->rows, p->cols}, {p->bias_stride, 1}};
+    const gml_tensor keep = {
+        "keep", "keep_stride\0-", p->keep, 2, sizeof(uint8_t), {p->rows, p->cols}, {p->keep_stride, 1}};
     GML_TRY(gml_check_tensor(function, &y));
     GML_TRY(gml_check_stride(function, &y, 0, p->cols));
     GML_TRY(gml_check_tensor(function, &x));

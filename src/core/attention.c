@@ -18,9 +18,9 @@
 typedef struct attention_run {
     gml_attention_view view;
     const gml_attention_plan *plan;
-    int64_t group;          /* query heads of a key head                                 */
-    int64_t rows;           /* group * q_len: row r is query r % q_len of head r / q_len */
-    int64_t chunks, tasks;  /* tasks of a key head, and in all                           */
+    int64_t group;         /* query heads of a key head                                 */
+    int64_t rows;          /* group * q_len: row r is query r % q_len of head r / q_len */
+    int64_t chunks, tasks; /* tasks of a key head, and in all                           */
     char *memory;
     size_t thread_bytes;
     _Atomic int64_t next;
@@ -28,12 +28,12 @@ typedef struct attention_run {
 
 /* A strip and what the executor knows of it besides. */
 typedef struct strip {
-    int64_t row;             /* its first                                              */
+    int64_t row; /* its first                                              */
     int64_t queries;
-    int64_t least, most;     /* keys that its rows see by causality, minimum, maximum  */
+    int64_t least, most; /* keys that its rows see by causality, minimum, maximum  */
     float *qt, *ot, *m, *l, *bias;
     int32_t *lo, *hi;
-    bool masked;             /* some key of some row was masked inside a block         */
+    bool masked; /* some key of some row was masked inside a block         */
 } strip;
 
 static int64_t min64(int64_t x, int64_t y)
@@ -108,7 +108,8 @@ static bool bound_keys(const attention_run *run, strip *s, int64_t j0, int64_t k
 typedef enum tile_effect { TILE_PASSES, TILE_ADDS, TILE_MASKS_ALL } tile_effect;
 
 /* Gathers bias and keep into the tile [keys][bq] of the strip. */
-static tile_effect gather_bias(const attention_run *run, strip *s, int64_t batch, int64_t kv_head, int64_t j0, int64_t keys)
+static tile_effect gather_bias(const attention_run *run, strip *s, int64_t batch, int64_t kv_head, int64_t j0,
+                               int64_t keys)
 {
     const gml_attention_problem *p = run->view.problem;
     const int64_t bq = run->plan->kernel->bq;
@@ -201,8 +202,10 @@ static void run_task(const attention_run *run, int64_t task, char *memory)
         most = -min64(-most, -s->most);
     }
 
-    gml_attention_block_f32 block = {.head_dim = p->head_dim, .v_head_dim = p->v_head_dim,
-                                     .k_stride = p->k_stride[2], .v_stride = p->v_stride[2]};
+    gml_attention_block_f32 block = {.head_dim = p->head_dim,
+                                     .v_head_dim = p->v_head_dim,
+                                     .k_stride = p->k_stride[2],
+                                     .v_stride = p->v_stride[2]};
     const float *k = p->k + batch * p->k_stride[0] + kv_head * p->k_stride[1];
     const float *v = p->v + batch * p->v_stride[0] + kv_head * p->v_stride[1];
     for (int64_t j = 0; j < most; j += GML_KB0) {
@@ -221,11 +224,14 @@ static void run_task(const attention_run *run, int64_t task, char *memory)
             if (effect == TILE_MASKS_ALL)
                 continue;
             s->masked |= bounded || effect == TILE_ADDS;
-            active[n++] = (gml_attention_strip_f32){
-                .queries = s->queries,
-                .qt = s->qt, .ot = s->ot, .m = s->m, .l = s->l,
-                .lo = bounded ? s->lo : NULL, .hi = bounded ? s->hi : NULL,
-                .bias = effect == TILE_ADDS ? s->bias : NULL};
+            active[n++] = (gml_attention_strip_f32){.queries = s->queries,
+                                                    .qt = s->qt,
+                                                    .ot = s->ot,
+                                                    .m = s->m,
+                                                    .l = s->l,
+                                                    .lo = bounded ? s->lo : NULL,
+                                                    .hi = bounded ? s->hi : NULL,
+                                                    .bias = effect == TILE_ADDS ? s->bias : NULL};
         }
         if (n)
             kernel->step(&block, active, n, (float *)memory);
@@ -251,8 +257,9 @@ static void row_worker(void *argument, int64_t index)
         const int64_t query = r % p->q_len, head = r / p->q_len % p->heads, batch = r / p->q_len / p->heads;
         const float *q = p->q + batch * p->q_stride[0] + head * p->q_stride[1] + query * p->q_stride[2];
         float *o = p->o + batch * p->o_stride[0] + head * p->o_stride[1] + query * p->o_stride[2];
-        float *lse = !p->lse ? NULL
-                             : p->lse + batch * p->lse_stride[0] + head * p->lse_stride[1] + query * p->lse_stride[2];
+        float *lse =
+            !p->lse ? NULL
+                    : p->lse + batch * p->lse_stride[0] + head * p->lse_stride[1] + query * p->lse_stride[2];
         float copy[GML_IN_PLACE_HEAD_DIM];
         if (p->o == p->q)
             q = memcpy(copy, q, (size_t)p->head_dim * sizeof(float));

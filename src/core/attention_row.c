@@ -44,12 +44,12 @@ void gml_attention_row_f32(const gml_attention_view *view, int64_t batch, int64_
     const int64_t kv_head = head / (p->heads / p->kv_heads);
     const float *k = p->k + batch * p->k_stride[0] + kv_head * p->k_stride[1];
     const float *v = p->v + batch * p->v_stride[0] + kv_head * p->v_stride[1];
-    const float *bias = !p->bias ? NULL
-                                 : p->bias + batch * p->bias_stride[0] + head * p->bias_stride[1] +
-                                       query * p->bias_stride[2];
-    const uint8_t *keep = !p->keep ? NULL
-                                   : p->keep + batch * p->keep_stride[0] + head * p->keep_stride[1] +
-                                         query * p->keep_stride[2];
+    const float *bias =
+        !p->bias ? NULL
+                 : p->bias + batch * p->bias_stride[0] + head * p->bias_stride[1] + query * p->bias_stride[2];
+    const uint8_t *keep =
+        !p->keep ? NULL
+                 : p->keep + batch * p->keep_stride[0] + head * p->keep_stride[1] + query * p->keep_stride[2];
     const int64_t visible = gml_attention_visible(p, query);
 
     float m = -INFINITY, l = 0.0f;

@@ -29,9 +29,9 @@ typedef struct gemm_run {
     float *panel;        /* packed B: blocks of KC0, each [slice][block depth][nr]           */
     char *thread_memory; /* packed A and a tile of C, for each thread                        */
     size_t thread_bytes;
-    int64_t jc, pc;      /* origin of the panel                                              */
-    int64_t nc, kc;      /* its extents here, clipped                                        */
-    int64_t slices;      /* of nr columns in it                                              */
+    int64_t jc, pc; /* origin of the panel                                              */
+    int64_t nc, kc; /* its extents here, clipped                                        */
+    int64_t slices; /* of nr columns in it                                              */
 } gemm_run;
 
 static int64_t min64(int64_t x, int64_t y)
@@ -74,13 +74,13 @@ static void pack_a(const gemm_run *run, float *block_a, int64_t i0, int64_t rows
     const gml_gemm_args_f32 *args = run->args;
     const int64_t mr = run->plan->kernel->mr;
     for (int64_t i = 0; i < rows; i += mr)
-        run->pack(min64(mr, rows - i), mr, depth, args->a + (i0 + i) * args->rs_a + k0 * args->cs_a, args->rs_a,
-                  args->cs_a, block_a + i * depth, mr);
+        run->pack(min64(mr, rows - i), mr, depth, args->a + (i0 + i) * args->rs_a + k0 * args->cs_a,
+                  args->rs_a, args->cs_a, block_a + i * depth, mr);
 }
 
 /* C without a contiguous dimension passes through a tile that has one; copies change no bits. */
-static void tile_through(const gemm_run *run, int64_t m, int64_t n, int64_t depth, const float *a, const float *b,
-                         float beta, float *c, float *tile)
+static void tile_through(const gemm_run *run, int64_t m, int64_t n, int64_t depth, const float *a,
+                         const float *b, float beta, float *c, float *tile)
 {
     const gml_gemm_args_f32 *args = run->args;
     const gml_gemm_kernel_f32 *kernel = run->plan->kernel;
@@ -169,8 +169,12 @@ static void run_panels(gml_runtime *runtime, const gml_gemm_plan *plan, const gm
 {
     const int32_t threads = plan->grid_m * plan->grid_n;
     const size_t shared = gml_gemm_scratch_shared(plan);
-    gemm_run run = {.plan = plan, .args = args, .pack = runtime->set->pack_f32, .panel = scratch.data,
-                    .thread_memory = (char *)scratch.data + shared, .thread_bytes = gml_gemm_scratch_thread(plan)};
+    gemm_run run = {.plan = plan,
+                    .args = args,
+                    .pack = runtime->set->pack_f32,
+                    .panel = scratch.data,
+                    .thread_memory = (char *)scratch.data + shared,
+                    .thread_bytes = gml_gemm_scratch_thread(plan)};
     for (run.jc = 0; run.jc < args->n; run.jc += plan->nc) {
         run.nc = min64(plan->nc, args->n - run.jc);
         run.slices = (run.nc + plan->kernel->nr - 1) / plan->kernel->nr;

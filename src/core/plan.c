@@ -112,7 +112,8 @@ bool gml_attention_plan_check(const gml_attention_plan *plan, const gml_kernel_s
         return false;
     if (head_dim > GML_BLOCK_LIMIT || v_head_dim > GML_BLOCK_LIMIT ||
         gml_attention_scratch_thread(plan, head_dim, v_head_dim) > GML_SCRATCH_PER_THREAD)
-        return refuse(why, size, "%d strips of head_dim %lld and %lld need more than %zu bytes for each thread",
+        return refuse(why, size,
+                      "%d strips of head_dim %lld and %lld need more than %zu bytes for each thread",
                       plan->strips, (long long)head_dim, (long long)v_head_dim, GML_SCRATCH_PER_THREAD);
     return true;
 }

@@ -50,7 +50,8 @@ static float reduce_segment(const softmax_row *row, int64_t j, float *y, softmax
 {
     float m, l;
     row->set->softmax_f32->reduce(min64(GML_RS0, row->cols - j), row->scale, row->x + j,
-                                  row->bias ? row->bias + j : NULL, row->keep ? row->keep + j : NULL, y, &m, &l);
+                                  row->bias ? row->bias + j : NULL, row->keep ? row->keep + j : NULL, y, &m,
+                                  &l);
     const float top = (m > state->m ? m : state->m) + 0.0f, z = finite_or_zero(top);
     float factors[2] = {state->m - z, m - z};
     row->set->exp_f32(2, factors, factors);
@@ -140,7 +141,8 @@ static void worker(void *argument, int64_t index)
     }
 }
 
-void gml_softmax_run_f32(gml_runtime *runtime, const gml_softmax_plan *plan, const gml_softmax_problem *problem)
+void gml_softmax_run_f32(gml_runtime *runtime, const gml_softmax_plan *plan,
+                         const gml_softmax_problem *problem)
 {
     softmax_run run = {.set = runtime->set, .plan = plan, .problem = problem};
     gml_parallel(runtime, plan->threads, worker, &run);

@@ -8,7 +8,7 @@
 #include "src/core/runtime.h"
 
 /* Work below which one more thread costs more than it brings (handing out a task takes microseconds). */
-#define GML_PRODUCTS_OF_THREAD (INT64_C(1) << 18)
+#define GML_PRODUCTS_OF_THREAD     (INT64_C(1) << 18)
 #define GML_EXPONENTIALS_OF_THREAD (INT64_C(1) << 14)
 
 /* What a load costs beside a fused multiply-add, when tiles are compared: both issue twice a cycle, but loads of
@@ -118,9 +118,9 @@ gml_softmax_plan gml_model_softmax(const gml_machine *machine, const gml_softmax
     (void)machine;
     gml_softmax_plan plan;
     plan.rows = max64(1, GML_EXPONENTIALS_OF_THREAD / max64(problem->cols, 1));
-    plan.threads = (int32_t)min64(threads_for(saturated(problem->rows, problem->cols),
-                                              GML_EXPONENTIALS_OF_THREAD, threads),
-                                  max64(1, ceil_div(problem->rows, plan.rows)));
+    plan.threads = (int32_t)min64(
+        threads_for(saturated(problem->rows, problem->cols), GML_EXPONENTIALS_OF_THREAD, threads),
+        max64(1, ceil_div(problem->rows, plan.rows)));
     return plan;
 }
 
@@ -147,10 +147,9 @@ gml_attention_plan gml_model_attention(const gml_machine *machine, const gml_ker
 
     /* Half of L2 for the strips, beside a block of K and V; and two tasks for each thread, to share them evenly. */
     const int64_t strips = ceil_div(rows, plan.kernel->bq);
-    while (plan.strips > 1 &&
-           (gml_attention_scratch_thread(&plan, problem->head_dim, problem->v_head_dim) >
-                (size_t)cache.l2 / 2 ||
-            saturated(sequences, ceil_div(strips, plan.strips)) < 2 * (int64_t)threads))
+    while (plan.strips > 1 && (gml_attention_scratch_thread(&plan, problem->head_dim, problem->v_head_dim) >
+                                   (size_t)cache.l2 / 2 ||
+                               saturated(sequences, ceil_div(strips, plan.strips)) < 2 * (int64_t)threads))
         plan.strips--;
     plan.threads = (int32_t)min64(threads, saturated(sequences, ceil_div(strips, plan.strips)));
     return plan;
