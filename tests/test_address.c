@@ -45,14 +45,18 @@ static void gemm(gml_context *context, const char *isa)
     make(&b, 2);
     make(&c, 3);
     /* A * B^T, once with far rows and once with far columns. */
-    ck_assert_int_eq(gml_gemm_f32(context, ROWS, ROWS, DIM, 1.5f, a.far, FAR, 1, b.far, 1, FAR, 0.5f, c.far, FAR, 1),
-                     GML_OK);
     ck_assert_int_eq(
-        gml_gemm_f32(context, ROWS, ROWS, DIM, 1.5f, a.near, DIM, 1, b.near, 1, DIM, 0.5f, c.near, DIM, 1), GML_OK);
-    ck_assert_int_eq(gml_gemm_f32(context, DIM, ROWS, DIM, 1.0f, a.far, 1, 1 + DIM, b.far, 1, FAR, 1.0f, c.far, 1, FAR),
-                     GML_OK);
+        gml_gemm_f32(context, ROWS, ROWS, DIM, 1.5f, a.far, FAR, 1, b.far, 1, FAR, 0.5f, c.far, FAR, 1),
+        GML_OK);
     ck_assert_int_eq(
-        gml_gemm_f32(context, DIM, ROWS, DIM, 1.0f, a.far, 1, 1 + DIM, b.near, 1, DIM, 1.0f, c.near, 1, DIM), GML_OK);
+        gml_gemm_f32(context, ROWS, ROWS, DIM, 1.5f, a.near, DIM, 1, b.near, 1, DIM, 0.5f, c.near, DIM, 1),
+        GML_OK);
+    ck_assert_int_eq(
+        gml_gemm_f32(context, DIM, ROWS, DIM, 1.0f, a.far, 1, 1 + DIM, b.far, 1, FAR, 1.0f, c.far, 1, FAR),
+        GML_OK);
+    ck_assert_int_eq(
+        gml_gemm_f32(context, DIM, ROWS, DIM, 1.0f, a.far, 1, 1 + DIM, b.near, 1, DIM, 1.0f, c.near, 1, DIM),
+        GML_OK);
     compare_and_free(&a, "gemm", isa);
     compare_and_free(&b, "gemm", isa);
     compare_and_free(&c, "gemm", isa);

@@ -7,9 +7,11 @@
 #include "kernels/arithmetic.h"
 #include "src/core/runtime.h"
 
-/* Work below which one more thread costs more than it brings (handing out a task takes microseconds). */
-#define GML_PRODUCTS_OF_THREAD     (INT64_C(1) << 18)
-#define GML_EXPONENTIALS_OF_THREAD (INT64_C(1) << 14)
+/* Work below which one more thread costs more than it brings: some ten microseconds of a fast core, as a phase of a
+ * team takes two to four. */
+#define GML_PRODUCTS_OF_THREAD           (INT64_C(1) << 21) /* GEMM has two phases */
+#define GML_ATTENTION_PRODUCTS_OF_THREAD (INT64_C(1) << 20) /* attention one, and exponentials besides */
+#define GML_EXPONENTIALS_OF_THREAD       (INT64_C(1) << 15)
 
 /* What a load costs beside a fused multiply-add, when tiles are compared: both issue twice a cycle, but loads of
  * packed operands may wait for L2. */
@@ -141,7 +143,7 @@ gml_attention_plan gml_model_attention(const gml_machine *machine, const gml_ker
     const int64_t rows = problem->heads / problem->kv_heads * problem->q_len;
     const int64_t sequences = saturated(problem->batch, problem->kv_heads);
     const int64_t products = saturated(saturated(saturated(sequences, rows), problem->kv_len), dims);
-    threads = threads_for(products, GML_PRODUCTS_OF_THREAD, threads);
+    threads = threads_for(products, GML_ATTENTION_PRODUCTS_OF_THREAD, threads);
     const gml_cache_budget cache = gml_cache_budget_of(machine, threads);
     gml_attention_plan plan = {.kernel = choose_strip(set, rows), .threads = threads, .strips = GML_STRIPS};
 
