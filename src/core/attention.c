@@ -176,6 +176,27 @@ static void end_strip(const attention_run *run, strip *s, int64_t batch, int64_t
     }
 }
 
+/* What the kernel is told of a strip that meets the keys j0 .. j0 + keys; false when keep masks all of them. */
+static bool meet(const attention_run *run, strip *s, int64_t batch, int64_t kv_head, int64_t j0, int64_t keys,
+                 gml_attention_strip_f32 *to)
+{
+    const gml_attention_problem *p = run->view.problem;
+    const bool bounded = bound_keys(run, s, j0, keys);
+    const tile_effect effect =
+        p->bias || p->keep ? gather_bias(run, s, batch, kv_head, j0, keys) : TILE_PASSES;
+    if (effect == TILE_MASKS_ALL)
+        return false;
+    s->masked |= bounded || effect == TILE_ADDS;
+    *to = (gml_attention_strip_f32){.queries = s->queries, .qt = s->qt, .ot = s->ot, .m = s->m, .l = s->l};
+    if (bounded) {
+        to->lo = s->lo;
+        to->hi = s->hi;
+    }
+    if (effect == TILE_ADDS)
+        to->bias = s->bias;
+    return true;
+}
+
 /* All strips of a task against all blocks of keys that any of them sees. */
 static void run_task(const attention_run *run, int64_t task, char *memory)
 {
@@ -215,23 +236,14 @@ static void run_task(const attention_run *run, int64_t task, char *memory)
         gml_attention_strip_f32 active[GML_MAX_STRIPS];
         int64_t n = 0;
         for (int64_t i = 0; i < count; i++) {
-            strip *s = &strips[i];
-            if (j >= s->most)
+            gml_attention_block_f32 seen = block;
+            seen.keys = min64(block.keys, strips[i].most - j);
+            if (seen.keys <= 0 || !meet(run, &strips[i], batch, kv_head, j, seen.keys, &active[n]))
                 continue;
-            const bool bounded = bound_keys(run, s, j, block.keys);
-            const tile_effect effect =
-                p->bias || p->keep ? gather_bias(run, s, batch, kv_head, j, block.keys) : TILE_PASSES;
-            if (effect == TILE_MASKS_ALL)
-                continue;
-            s->masked |= bounded || effect == TILE_ADDS;
-            active[n++] = (gml_attention_strip_f32){.queries = s->queries,
-                                                    .qt = s->qt,
-                                                    .ot = s->ot,
-                                                    .m = s->m,
-                                                    .l = s->l,
-                                                    .lo = bounded ? s->lo : NULL,
-                                                    .hi = bounded ? s->hi : NULL,
-                                                    .bias = effect == TILE_ADDS ? s->bias : NULL};
+            if (seen.keys == block.keys)
+                n++;
+            else /* no row of this strip sees the rest: it has a shorter block to itself */
+                kernel->step(&seen, &active[n], 1, (float *)memory);
         }
         if (n)
             kernel->step(&block, active, n, (float *)memory);
