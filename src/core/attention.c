@@ -142,22 +142,36 @@ static tile_effect gather_bias(const attention_run *run, strip *s, int64_t batch
     return p->bias || masked ? TILE_ADDS : TILE_PASSES;
 }
 
+/* ot / l, and zeros where l is 0; spoilt[i] is NaN where an element of row i came out non-finite. */
+static void normalise(strip *s, int64_t bq, int64_t v_head_dim, float *restrict spoilt)
+{
+    float inverse[GML_MAX_BQ];
+    for (int64_t i = 0; i < bq; i++) {
+        inverse[i] = 1.0f / s->l[i];
+        spoilt[i] = 0.0f;
+    }
+    for (int64_t d = 0; d < v_head_dim; d++) {
+        float *restrict o = s->ot + d * bq;
+        for (int64_t i = 0; i < bq; i++) {
+            o[i] = o[i] * inverse[i] + 0.0f;
+            spoilt[i] += o[i] * 0.0f;
+        }
+    }
+    for (int64_t i = 0; i < s->queries; i++)
+        if (s->l[i] == 0.0f) {
+            spoilt[i] = 0.0f;
+            for (int64_t d = 0; d < v_head_dim; d++)
+                s->ot[d * bq + i] = 0.0f;
+        }
+}
+
 /* Normalises a strip, writes its rows and logsumexps, and recomputes those that masked keys made non-finite. */
 static void end_strip(const attention_run *run, strip *s, int64_t batch, int64_t kv_head)
 {
     const gml_attention_problem *p = run->view.problem;
     const int64_t bq = run->plan->kernel->bq;
-    float inverse[GML_MAX_BQ], spoilt[GML_MAX_BQ];
-    for (int64_t i = 0; i < bq; i++) {
-        inverse[i] = 1.0f / s->l[i];
-        spoilt[i] = 0.0f;
-    }
-    for (int64_t d = 0; d < p->v_head_dim; d++)
-        for (int64_t i = 0; i < bq; i++) {
-            const float o = s->l[i] == 0.0f ? 0.0f : s->ot[d * bq + i] * inverse[i] + 0.0f;
-            s->ot[d * bq + i] = o;
-            spoilt[i] += o * 0.0f; /* NaN as soon as one element is not finite */
-        }
+    float spoilt[GML_MAX_BQ];
+    normalise(s, bq, p->v_head_dim, spoilt);
     for (int64_t i = 0, n; i < s->queries; i += n) {
         n = rows_in_head(run, s->row + i, s->queries - i);
         const int64_t head = kv_head * run->group + (s->row + i) / p->q_len, query = (s->row + i) % p->q_len;
