@@ -132,7 +132,7 @@ more_executors() {
     mutant "executor: beta applied to each block" src/core/gemm.c \
         'run->pc + block == 0 ? args->beta : 1.0f' 'block == 0 ? args->beta : 1.0f'
     mutant "executor: a tile of the last rows lost" src/core/gemm.c \
-        '(run->args->m + mr - 1) / mr' 'run->args->m / mr'
+        'ceil_div(run->args->m, mr)' '(run->args->m / mr)'
     mutant "executor: the merge of softmax segments without a fused step" src/core/softmax.c \
         'fmaf(factors[0], state->l, factors[1] * l)' 'factors[0] * state->l + factors[1] * l'
     mutant "executor: the sum of an empty row divided by" src/core/softmax.c \

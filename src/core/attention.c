@@ -11,6 +11,7 @@
  */
 #include "src/core/attention.h"
 #include "kernels/arithmetic.h"
+#include "src/core/integers.h"
 #include <math.h>
 #include <stdatomic.h>
 #include <string.h>
@@ -35,11 +36,6 @@ typedef struct strip {
     int32_t *lo, *hi;
     bool masked; /* some key of some row was masked inside a block         */
 } strip;
-
-static int64_t min64(int64_t x, int64_t y)
-{
-    return x < y ? x : y;
-}
 
 /* The rows from `row` on that lie in one head, at most n: for code that walks strides within a head. */
 static int64_t rows_in_head(const attention_run *run, int64_t row, int64_t n)
@@ -77,7 +73,7 @@ static void begin_strip(const attention_run *run, strip *s, int64_t batch, int64
                                 p->q_stride[2], 1, s->qt + i, bq);
         const int64_t query = (s->row + i) % p->q_len;
         s->least = min64(s->least, gml_attention_visible(p, query));
-        s->most = -min64(-s->most, -gml_attention_visible(p, query + n - 1));
+        s->most = max64(s->most, gml_attention_visible(p, query + n - 1));
     }
     for (int64_t i = 0; i < p->head_dim * bq; i++)
         s->qt[i] *= run->view.c;
@@ -234,7 +230,7 @@ static void run_task(const attention_run *run, int64_t task, char *memory)
         s->hi = carve(&memory, bq);
         s->bias = carve(&memory, GML_KB0 * bq);
         begin_strip(run, s, batch, kv_head);
-        most = -min64(-most, -s->most);
+        most = max64(most, s->most);
     }
 
     gml_attention_block_f32 block = {.head_dim = p->head_dim,
@@ -316,7 +312,7 @@ void gml_attention_run_f32(gml_runtime *runtime, const gml_attention_plan *plan,
     run.memory = scratch.data;
     run.group = problem->heads / problem->kv_heads;
     run.rows = run.group * problem->q_len;
-    run.chunks = (run.rows + rows_of_task - 1) / rows_of_task;
+    run.chunks = ceil_div(run.rows, rows_of_task);
     run.tasks = run.chunks * problem->kv_heads * problem->batch;
     gml_parallel(runtime, threads, worker, &run);
     gml_scratch_give(runtime, scratch);

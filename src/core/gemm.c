@@ -17,7 +17,7 @@
  */
 #include "src/core/gemm.h"
 #include "kernels/arithmetic.h"
-#include <string.h>
+#include "src/core/integers.h"
 
 /* Lines a tile asks for ahead of time: the next slice of B is spread over the tiles of this one. */
 #define GML_AHEAD_FLOATS (GML_KC0_F32 / 4 * 16)
@@ -33,11 +33,6 @@ typedef struct gemm_run {
     int64_t nc, kc; /* its extents here, clipped                                        */
     int64_t slices; /* of nr columns in it                                              */
 } gemm_run;
-
-static int64_t min64(int64_t x, int64_t y)
-{
-    return x < y ? x : y;
-}
 
 /* The first of `total` things that part `i` of `parts` owns; part `parts` gives the end. */
 static int64_t share(int64_t total, int64_t i, int64_t parts)
@@ -124,7 +119,7 @@ static void compute(void *argument, int64_t index)
     const gml_gemm_plan *plan = run->plan;
     const int64_t mr = plan->kernel->mr;
     const int64_t index_m = index % plan->grid_m, index_n = index / plan->grid_m;
-    const int64_t tiles_m = (run->args->m + mr - 1) / mr;
+    const int64_t tiles_m = ceil_div(run->args->m, mr);
     const int64_t first_row = share(tiles_m, index_m, plan->grid_m) * mr;
     const int64_t end_row = min64(share(tiles_m, index_m + 1, plan->grid_m) * mr, run->args->m);
     const int64_t first_slice = share(run->slices, index_n, plan->grid_n);
@@ -177,7 +172,7 @@ static void run_panels(gml_runtime *runtime, const gml_gemm_plan *plan, const gm
                     .thread_bytes = gml_gemm_scratch_thread(plan)};
     for (run.jc = 0; run.jc < args->n; run.jc += plan->nc) {
         run.nc = min64(plan->nc, args->n - run.jc);
-        run.slices = (run.nc + plan->kernel->nr - 1) / plan->kernel->nr;
+        run.slices = ceil_div(run.nc, plan->kernel->nr);
         for (run.pc = 0; run.pc < args->k; run.pc += plan->kc) {
             run.kc = min64(plan->kc, args->k - run.pc);
             gml_parallel(runtime, threads, pack_b, &run);

@@ -10,6 +10,7 @@
 #include "src/core/softmax.h"
 #include "kernels/arithmetic.h"
 #include "src/core/causal.h"
+#include "src/core/integers.h"
 #include <math.h>
 #include <string.h>
 
@@ -34,11 +35,6 @@ typedef struct softmax_row {
 typedef struct softmax_state {
     float m, l;
 } softmax_state;
-
-static int64_t min64(int64_t x, int64_t y)
-{
-    return x < y ? x : y;
-}
 
 static float finite_or_zero(float m)
 {
@@ -86,7 +82,7 @@ static void short_row(const softmax_row *row)
     softmax_state state = {-INFINITY, 0.0f};
     for (int64_t j = 0; j < row->cols; j += GML_RS0)
         m[j / GML_RS0] = reduce_segment(row, j, row->y + j, &state);
-    finish_factors(row, &state, (row->cols + GML_RS0 - 1) / GML_RS0, m);
+    finish_factors(row, &state, ceil_div(row->cols, GML_RS0), m);
     for (int64_t j = 0; j < row->cols; j += GML_RS0)
         row->set->softmax_f32->scale(min64(GML_RS0, row->cols - j), m[j / GML_RS0], row->y + j);
 }

@@ -5,6 +5,7 @@
  */
 #include "src/plan/model.h"
 #include "kernels/arithmetic.h"
+#include "src/core/integers.h"
 #include "src/core/runtime.h"
 
 /* Work below which one more thread costs more than it brings: some ten microseconds of a fast core, as a phase of a
@@ -18,21 +19,6 @@
 #define GML_LOAD_COST 0.25
 
 #define GML_STRIPS 4 /* enough for K and V to come from L3 once for about 200 queries */
-
-static int64_t min64(int64_t x, int64_t y)
-{
-    return x < y ? x : y;
-}
-
-static int64_t max64(int64_t x, int64_t y)
-{
-    return x > y ? x : y;
-}
-
-static int64_t ceil_div(int64_t x, int64_t y)
-{
-    return x / y + (x % y != 0);
-}
 
 /* The multiple of `multiple` up to `limit` that cuts `extent` into equal pieces, so that none is a sliver. */
 static int64_t even_block(int64_t extent, int64_t limit, int64_t multiple)
