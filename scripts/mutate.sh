@@ -140,7 +140,7 @@ more_executors() {
     mutant "executor: the causal bound of an attention block" src/core/attention.c \
         'if (j0 + keys <= s->least)' 'if (j0 + keys <= s->least + 1)'
     mutant "contract: a coefficient, in kernels and specification alike" kernels/arithmetic.h \
-        '#define GML_EXP2_C6 ' '#define GML_EXP2_C6 0x1.00001p0f * '
+        '#define GML_EXP2_C6 ' '#define GML_EXP2_C6 1.001f * '
 }
 
 if $all; then
