@@ -11,14 +11,17 @@ jobs=$(nproc)
 summary=$(mktemp)
 trap 'rm -f "$summary"' EXIT
 
+# build PRESET OPTIONS...
 build() {
-    step "configure $1" cmake --preset "$1" -DGEMMULE_BUILD_TESTS=ON -DGEMMULE_WERROR=ON
-    step "build $1" cmake --build --preset "$1"
+    local preset=$1
+    shift
+    step "configure $preset" cmake --preset "$preset" -DGEMMULE_BUILD_TESTS=ON -DGEMMULE_WERROR=ON "$@"
+    step "build $preset" cmake --build --preset "$preset"
 }
 
 step "packages" scripts/bootstrap.sh test
 
-build release
+build release -DGEMMULE_BUILD_BENCH=ON
 echo "== ctest release"
 ctest --preset release -j "$jobs" </dev/null | tee "$summary" || {
     echo "scripts/test.sh: the release suite failed" >&2
