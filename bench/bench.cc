@@ -134,8 +134,11 @@ void softmax(benchmark::State &state, int64_t rows, int64_t cols)
         [] { return fma_peak() / FLOPS_OF_FMA / OPERATIONS; });
 }
 
-void attention(benchmark::State &state, int64_t heads, int64_t q_len, int64_t kv_len, int64_t dim,
-               bool causal)
+/* Work is counted by the pairs of query and key that causality leaves; a boolean tensor of which one in eight is false
+ * leaves them all. */
+enum class Mask { none, causal, keep };
+
+void attention(benchmark::State &state, int64_t heads, int64_t q_len, int64_t kv_len, int64_t dim, Mask mask)
 {
     const Floats q(heads * q_len * dim), k(heads * kv_len * dim), v(heads * kv_len * dim),
         o(heads * q_len * dim);
@@ -149,8 +152,18 @@ void attention(benchmark::State &state, int64_t heads, int64_t q_len, int64_t kv
     std::memcpy(p.o_stride, q_stride, sizeof q_stride);
     std::memcpy(p.k_stride, kv_stride, sizeof kv_stride);
     std::memcpy(p.v_stride, kv_stride, sizeof kv_stride);
-    p.causal = causal ? GML_CAUSAL_BOTTOM_RIGHT : GML_CAUSAL_NONE;
-    const double pairs = causal ? q_len * (kv_len - q_len + (q_len + 1) / 2.0) : double(q_len) * kv_len;
+    double pairs = double(q_len) * kv_len;
+    std::vector<uint8_t> keep;
+    if (mask == Mask::causal) {
+        p.causal = GML_CAUSAL_BOTTOM_RIGHT;
+        pairs = q_len * (kv_len - q_len + (q_len + 1) / 2.0);
+    } else if (mask == Mask::keep) {
+        std::minstd_rand random(1);
+        for (int64_t i = 0; i < q_len * kv_len; i++)
+            keep.push_back(random() % 8 != 0);
+        p.keep = keep.data();
+        p.keep_stride[2] = kv_len, p.keep_stride[3] = 1;
+    }
     measure(
         state, "GFLOP/s", 4.0 * heads * pairs * dim, [&] { return gml_attention_f32(context, &p); },
         fma_peak);
@@ -222,13 +235,15 @@ void add_all()
     constexpr int64_t rows_cols[][2] = {{4096, 64}, {256, 1024}, {16, 4096}, {4, 65536}, {4096, 4096}};
     for (const auto &[rows, cols] : rows_cols)
         add(name("softmax_f32", {rows, cols}), softmax, rows, cols);
+    const std::pair<const char *, Mask> masks[] = {{"attention_f32", Mask::none},
+                                                   {"attention_f32_causal", Mask::causal},
+                                                   {"attention_f32_keep", Mask::keep}};
     for (const int64_t dim : {64, 128, 256})
-        for (const bool causal : {false, true})
+        for (const auto &[title, mask] : masks)
             for (const int64_t length : {512, 2048})
-                add(name(causal ? "attention_f32_causal" : "attention_f32", {8, length, length, dim}),
-                    attention, 8, length, length, dim, causal);
+                add(name(title, {8, length, length, dim}), attention, 8, length, length, dim, mask);
     for (const int64_t keys : {1024, 8192})
-        add(name("attention_f32", {8, 1, keys, 128}), attention, 8, 1, keys, 128, false);
+        add(name("attention_f32", {8, 1, keys, 128}), attention, 8, 1, keys, 128, Mask::none);
 }
 
 /* Takes --name=value out of the arguments. */

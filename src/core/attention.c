@@ -103,35 +103,53 @@ static bool bound_keys(const attention_run *run, strip *s, int64_t j0, int64_t k
 /* What a gathered tile of bias does to a block: nothing, something, or mask all of it, as far as keep tells. */
 typedef enum tile_effect { TILE_PASSES, TILE_ADDS, TILE_MASKS_ALL } tile_effect;
 
-/* Gathers bias and keep into the tile [keys][bq] of the strip. */
+/* A row of keep, with its bias if there is one, as a row of bias; returns how many of the keys are masked. The
+ * contiguous case stands apart for the compiler's vectors. */
+static int64_t keep_row(int64_t keys, const uint8_t *keep, int64_t keep_step, const float *bias,
+                        int64_t bias_step, float *restrict row)
+{
+    int32_t kept = 0; /* of at most KB0 */
+    if (keep_step == 1 && !bias) {
+        for (int64_t j = 0; j < keys; j++) {
+            row[j] = keep[j] ? 0.0f : -INFINITY;
+            kept += keep[j] != 0;
+        }
+        return keys - kept;
+    }
+    for (int64_t j = 0; j < keys; j++) {
+        const bool keeps = keep[j * keep_step] != 0;
+        row[j] = !keeps ? -INFINITY : bias ? bias[j * bias_step] : 0.0f;
+        kept += keeps;
+    }
+    return keys - kept;
+}
+
+/* Gathers bias and keep into the tile [keys][bq] of the strip, transposing them; keep by way of `rows`, [bq][KB0]. */
 static tile_effect gather_bias(const attention_run *run, strip *s, int64_t batch, int64_t kv_head, int64_t j0,
-                               int64_t keys)
+                               int64_t keys, float *rows)
 {
     const gml_attention_problem *p = run->view.problem;
     const int64_t bq = run->plan->kernel->bq;
     int64_t masked = 0;
-    if (!p->bias)
-        memset(s->bias, 0, (size_t)(keys * bq) * sizeof(float));
     for (int64_t i = 0, n; i < s->queries; i += n) {
         n = rows_in_head(run, s->row + i, s->queries - i);
         const int64_t head = kv_head * run->group + (s->row + i) / p->q_len, query = (s->row + i) % p->q_len;
-        if (p->bias) {
-            const bool last = i + n == s->queries;
-            run->view.set->pack_f32(n, last ? bq - i : n, keys,
-                                    p->bias + batch * p->bias_stride[0] + head * p->bias_stride[1] +
-                                        query * p->bias_stride[2] + j0 * p->bias_stride[3],
-                                    p->bias_stride[2], p->bias_stride[3], s->bias + i, bq);
-        }
-        if (!p->keep)
+        const int64_t width = i + n == s->queries ? bq - i : n;
+        const float *bias = !p->bias ? NULL
+                                     : p->bias + batch * p->bias_stride[0] + head * p->bias_stride[1] +
+                                           query * p->bias_stride[2] + j0 * p->bias_stride[3];
+        if (!p->keep) {
+            run->view.set->pack_f32(n, width, keys, bias, p->bias_stride[2], p->bias_stride[3], s->bias + i,
+                                    bq);
             continue;
+        }
         const uint8_t *keep = p->keep + batch * p->keep_stride[0] + head * p->keep_stride[1] +
                               query * p->keep_stride[2] + j0 * p->keep_stride[3];
         for (int64_t r = 0; r < n; r++)
-            for (int64_t j = 0; j < keys; j++)
-                if (!keep[r * p->keep_stride[2] + j * p->keep_stride[3]]) {
-                    s->bias[j * bq + i + r] = -INFINITY;
-                    masked++;
-                }
+            masked +=
+                keep_row(keys, keep + r * p->keep_stride[2], p->keep_stride[3],
+                         bias ? bias + r * p->bias_stride[2] : NULL, p->bias_stride[3], rows + r * GML_KB0);
+        run->view.set->pack_f32(n, width, keys, rows, GML_KB0, 1, s->bias + i, bq);
     }
     if (masked == s->queries * keys)
         return TILE_MASKS_ALL;
@@ -188,12 +206,12 @@ static void end_strip(const attention_run *run, strip *s, int64_t batch, int64_t
 
 /* What the kernel is told of a strip that meets the keys j0 .. j0 + keys; false when keep masks all of them. */
 static bool meet(const attention_run *run, strip *s, int64_t batch, int64_t kv_head, int64_t j0, int64_t keys,
-                 gml_attention_strip_f32 *to)
+                 float *rows, gml_attention_strip_f32 *to)
 {
     const gml_attention_problem *p = run->view.problem;
     const bool bounded = bound_keys(run, s, j0, keys);
     const tile_effect effect =
-        p->bias || p->keep ? gather_bias(run, s, batch, kv_head, j0, keys) : TILE_PASSES;
+        p->bias || p->keep ? gather_bias(run, s, batch, kv_head, j0, keys, rows) : TILE_PASSES;
     if (effect == TILE_MASKS_ALL)
         return false;
     s->masked |= bounded || effect == TILE_ADDS;
@@ -233,6 +251,7 @@ static void run_task(const attention_run *run, int64_t task, char *memory)
         most = max64(most, s->most);
     }
 
+    float *scratch = (float *)memory; /* the kernel's; between its steps, for rows of masks */
     gml_attention_block_f32 block = {.head_dim = p->head_dim,
                                      .v_head_dim = p->v_head_dim,
                                      .k_stride = p->k_stride[2],
@@ -248,15 +267,15 @@ static void run_task(const attention_run *run, int64_t task, char *memory)
         for (int64_t i = 0; i < count; i++) {
             gml_attention_block_f32 seen = block;
             seen.keys = min64(block.keys, strips[i].most - j);
-            if (seen.keys <= 0 || !meet(run, &strips[i], batch, kv_head, j, seen.keys, &active[n]))
+            if (seen.keys <= 0 || !meet(run, &strips[i], batch, kv_head, j, seen.keys, scratch, &active[n]))
                 continue;
             if (seen.keys == block.keys)
                 n++;
             else /* no row of this strip sees the rest: it has a shorter block to itself */
-                kernel->step(&seen, &active[n], 1, (float *)memory);
+                kernel->step(&seen, &active[n], 1, scratch);
         }
         if (n)
-            kernel->step(&block, active, n, (float *)memory);
+            kernel->step(&block, active, n, scratch);
     }
     for (int64_t i = 0; i < count; i++)
         end_strip(run, &strips[i], batch, kv_head);
