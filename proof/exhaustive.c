@@ -72,21 +72,35 @@ void proof_exhaust(proof_session *session, gml_map_f32_fn *map, float (*formula)
     }
 }
 
+/* |y - exact| in units of the last place of exact. The double is off by less than 2^-52 of itself, which is nothing
+ * here. */
+static double error_of(float y, double exact)
+{
+    int exponent;
+    frexp(exact, &exponent);
+    return fabs((double)y - exact) / ldexp(1.0, exponent - 24);
+}
+
 double proof_exp2_error(uint32_t first, uint32_t step, uint64_t count)
 {
     double worst = 0.0;
     uint32_t bits = first;
     for (uint64_t i = 0; i < count; i++, bits += step) {
         const float x = proof_from_bits(bits);
-        if (isnan(x) || x >= 128.0f || x < GML_EXP2_LOW)
-            continue;
-        /* The double is off by less than 2^-52 of itself, which is nothing here. */
-        const double exact = exp2((double)x);
-        int exponent;
-        frexp(exact, &exponent);
-        const double unit = ldexp(1.0, exponent - 24);
-        const double error = fabs((double)spec_exp2_f32(x) - exact) / unit;
-        worst = error > worst ? error : worst;
+        if (x >= GML_EXP2_LOW && x < 128.0f)
+            worst = fmax(worst, error_of(spec_exp2_f32(x), exp2((double)x)));
+    }
+    return worst;
+}
+
+double proof_exp_error(uint32_t first, uint32_t step, uint64_t count)
+{
+    double worst = 0.0;
+    uint32_t bits = first;
+    for (uint64_t i = 0; i < count; i++, bits += step) {
+        const float z = proof_from_bits(bits);
+        if (z >= GML_EXP_LOW && z <= 0.0f)
+            worst = fmax(worst, error_of(spec_exp_f32(z), exp((double)z)));
     }
     return worst;
 }

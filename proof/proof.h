@@ -77,10 +77,11 @@ bool proof_run(const proof_options *options, proof_report *report);
 bool proof_specification_hash(char hex[65]);
 
 /*
- * Arguments first + i * step, i < count, taken as the bits of a float: compares the specification's exp2 with
- * double precision where its result is neither 0 nor infinite, and returns the largest error in units of the last
- * place of the correct result.
+ * Arguments first + i * step, i < count, taken as the bits of a float: compares the specification's exp2, or its exp
+ * for arguments up to 0, with double precision where its result is neither 0 nor infinite, and returns the largest
+ * error in units of the last place of the correct result.
  */
 double proof_exp2_error(uint32_t first, uint32_t step, uint64_t count);
+double proof_exp_error(uint32_t first, uint32_t step, uint64_t count);
 
 #endif

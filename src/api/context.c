@@ -84,7 +84,8 @@ static void make_default(void)
     choose_threads(context);
 }
 
-/* At exit and at dlclose. Calls that other threads are still in may give blocks back later; those are lost. */
+/* At exit, and where the static library is part of a plugin that is unloaded. Calls that other threads are still in
+ * may give blocks back later; those are lost. */
 __attribute__((destructor)) static void clear_default(void)
 {
     gml_scratch_clear(&default_context.runtime);

@@ -103,6 +103,8 @@ static bool bound_keys(const attention_run *run, strip *s, int64_t j0, int64_t k
 /* What a gathered tile of bias does to a block: nothing, something, or mask all of it, as far as keep tells. */
 typedef enum tile_effect { TILE_PASSES, TILE_ADDS, TILE_MASKS_ALL } tile_effect;
 
+_Static_assert(GML_ATTENTION_SCRATCH_F32(1) >= GML_KB0, "the kernel's scratch holds the rows of a mask");
+
 /* A row of keep, with its bias if there is one, as a row of bias; returns how many of the keys are masked. The
  * contiguous case stands apart for the compiler's vectors. */
 static int64_t keep_row(int64_t keys, const uint8_t *keep, int64_t keep_step, const float *bias,

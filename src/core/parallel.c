@@ -3,8 +3,8 @@
  * THE parallel function, and how many threads a call may use.
  *
  * A forked child runs serially: OpenMP's team did not survive the fork, and entering a parallel region would wait
- * for it for ever. The child learns it from a pthread_atfork handler. glibc ties the handler to this shared
- * object, so dlclose takes it out again.
+ * for it for ever. The child learns it from a pthread_atfork handler. glibc ties the handler to the object it is
+ * linked into, so that unloading a plugin that holds the static library takes it out again.
  */
 #include "src/core/runtime.h"
 #include <omp.h>

@@ -106,6 +106,8 @@ bool gml_attention_plan_check(const gml_attention_plan *plan, const gml_kernel_s
         known |= plan->kernel == &set->attention_f32[i];
     if (!known)
         return refuse(why, size, "the kernel is not one of the set %s", set->isa);
+    if (plan->kernel->bq > GML_MAX_BQ)
+        return refuse(why, size, "strips have %d queries, may have %d", plan->kernel->bq, GML_MAX_BQ);
     if (plan->strips < 1 || plan->strips > GML_MAX_STRIPS)
         return refuse(why, size, "the number of strips is %d, must be 1 to %d", plan->strips, GML_MAX_STRIPS);
     if (!check_threads(plan->threads, why, size))

@@ -13,7 +13,7 @@
 
 typedef struct gml_gemm_plan {
     const gml_gemm_kernel_f32 *kernel;
-    int64_t mc;      /* rows of a packed block of A: mc * kc floats in half of L2; a multiple of mr        */
+    int64_t mc;      /* rows of a packed block of A: mc * KC0 floats in a quarter of L2; a multiple of mr   */
     int64_t kc;      /* depth of both: two slices of B, kc * nr floats each, beside A in L2; a multiple of KC0 */
     int64_t nc;      /* columns of the packed panel of B: kc * nc floats in L3; a multiple of nr           */
     int32_t grid_m, grid_n; /* threads along m and n: their product is the number of threads               */
