@@ -51,38 +51,67 @@ double peak_now(void)
 
 #define SCALAR_SET1(x) (x)
 #if defined(__x86_64__)
+#define AVX512 __attribute__((target("avx512f")))
+#define AVX2   __attribute__((target("avx2,fma")))
+#define SCALAR __attribute__((target("fma")))
 #define OPAQUE "+v"
 #define FMA    _mm512_fmadd_ps
-PEAK_LOOP(fma_avx512, __attribute__((target("avx512f"))), __m512, 16, _mm512_set1_ps)
+PEAK_LOOP(fma_avx512_f32, AVX512, __m512, 16, _mm512_set1_ps)
+#undef FMA
+#define FMA _mm512_fmadd_pd
+PEAK_LOOP(fma_avx512_f64, AVX512, __m512d, 8, _mm512_set1_pd)
 #undef FMA
 #undef OPAQUE
 #define OPAQUE "+x"
 #define FMA    _mm256_fmadd_ps
-PEAK_LOOP(fma_avx2, __attribute__((target("avx2,fma"))), __m256, 8, _mm256_set1_ps)
+PEAK_LOOP(fma_avx2_f32, AVX2, __m256, 8, _mm256_set1_ps)
 #undef FMA
-#define FMA __builtin_fmaf
-PEAK_LOOP(fma_scalar, __attribute__((target("fma"))), float, 1, SCALAR_SET1)
+#define FMA _mm256_fmadd_pd
+PEAK_LOOP(fma_avx2_f64, AVX2, __m256d, 4, _mm256_set1_pd)
+#undef FMA
 #elif defined(__aarch64__)
+#define SCALAR
 #define OPAQUE       "+w"
 #define FMA(a, x, y) vfmaq_f32(y, a, x)
-PEAK_LOOP(fma_neon, , float32x4_t, 4, vdupq_n_f32)
+PEAK_LOOP(fma_neon_f32, , float32x4_t, 4, vdupq_n_f32)
 #undef FMA
-#define FMA __builtin_fmaf
-PEAK_LOOP(fma_scalar, , float, 1, SCALAR_SET1)
+#define FMA(a, x, y) vfmaq_f64(y, a, x)
+PEAK_LOOP(fma_neon_f64, , float64x2_t, 2, vdupq_n_f64)
+#undef FMA
 #endif
+#define FMA __builtin_fmaf
+PEAK_LOOP(fma_ref_f32, SCALAR, float, 1, SCALAR_SET1)
+#undef FMA
+#define FMA __builtin_fma
+PEAK_LOOP(fma_ref_f64, SCALAR, double, 1, SCALAR_SET1)
+
+static const struct {
+    const char *isa;
+    double (*f32)(double seconds), (*f64)(double seconds);
+} loops[] = {
+#if defined(__x86_64__)
+    {"avx512", fma_avx512_f32, fma_avx512_f64},
+    {"avx2", fma_avx2_f32, fma_avx2_f64},
+#elif defined(__aarch64__)
+    {"neon", fma_neon_f32, fma_neon_f64},
+#endif
+    {"ref", fma_ref_f32, fma_ref_f64},
+};
 
 double peak_fma_f32(const char *isa, double seconds)
 {
-#if defined(__x86_64__)
-    if (!strcmp(isa, "avx512"))
-        return fma_avx512(seconds);
-    if (!strcmp(isa, "avx2"))
-        return fma_avx2(seconds);
-#elif defined(__aarch64__)
-    if (!strcmp(isa, "neon"))
-        return fma_neon(seconds);
-#endif
-    return strcmp(isa, "ref") ? 0 : fma_scalar(seconds);
+    for (size_t i = 0; i < sizeof loops / sizeof *loops; i++)
+        if (!strcmp(isa, loops[i].isa))
+            return loops[i].f32(seconds);
+    return 0;
+}
+
+double peak_fma_f64(const char *isa, double seconds)
+{
+    for (size_t i = 0; i < sizeof loops / sizeof *loops; i++)
+        if (!strcmp(isa, loops[i].isa))
+            return loops[i].f64(seconds);
+    return 0;
 }
 
 static size_t part(size_t bytes, int i, int threads)

@@ -15,11 +15,12 @@ extern "C" {
 double peak_now(void);
 
 /*
- * f32 fused multiply-adds of one thread, in operations (two each) per second, with the vector width of an
- * instruction set ("avx512", "avx2", "neon"; "ref" measures scalars). Independent chains in registers, no memory.
+ * Fused multiply-adds of one thread, in operations (two each) per second, with the vector width of an instruction
+ * set ("avx512", "avx2", "neon"; "ref" measures scalars). Independent chains in registers, no memory.
  * Runs for about `seconds`. 0 for an unknown name.
  */
 double peak_fma_f32(const char *isa, double seconds);
+double peak_fma_f64(const char *isa, double seconds);
 
 /* Bytes read per second in one pass over 64-byte aligned data, and bytes read plus written per second by memcpy,
  * each thread taking an equal part. */

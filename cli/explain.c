@@ -46,6 +46,10 @@ static void print_json(const explain_setting *with, const form *f, const int64_t
     json_text(&to, "isa", with->set->isa);
     json_bool(&to, "available", gml_isa_available(with->set->isa));
     json_text(&to, "kernel", out->kernel);
+    if (out->path) {
+        json_text(&to, "path", out->path);
+        json_bool(&to, "small", out->small);
+    }
     json_text(&to, "source", "model");
     json_integer(&to, "threads", out->threads);
     json_integer(&to, "threads_allowed", with->threads);
@@ -76,6 +80,10 @@ static void print_text(const explain_setting *with, const form *f, const int64_t
         printf("%s %s %" PRId64, i ? "," : "", f->sizes[i], sizes[i]);
     printf("\n\nKernel   %s%s\n", out->kernel,
            gml_isa_available(with->set->isa) ? "" : " (this CPU cannot run it)");
+    if (out->path)
+        printf("Path     %s%s\n", out->path,
+               out->small ? "; but a call so small runs one kernel without a plan, where C is contiguous"
+                          : "");
     printf("Threads  %d of %" PRId64 "%s\n", out->threads, with->threads,
            out->threads < with->threads ? ": the work pays for no more" : "");
     printf("Source   model: cache sizes and the problem, nothing measured\n");
@@ -112,10 +120,13 @@ static bool read_sizes(const char *command, const form *f, int count, const char
     return true;
 }
 
-/* Options that say nothing of this operation, and key heads that do not divide the heads. */
+/* Options that say nothing of this operation, types that are none, and key heads that do not divide the heads. */
 static bool options_fit(const char *command, const form *f, const explain_setting *with, const int64_t *sizes)
 {
-    const char *stray = f->explain != explain_gemm && with->trans_b ? "--trans-b" : NULL;
+    const char *stray = f->explain == explain_gemm ? NULL
+                        : with->trans_b            ? "--trans-b"
+                        : with->type               ? "--type"
+                                                   : NULL;
     if (f->explain != explain_attention)
         stray = with->kv_heads     ? "--kv-heads"
                 : with->v_head_dim ? "--v-head-dim"
@@ -123,6 +134,10 @@ static bool options_fit(const char *command, const form *f, const explain_settin
                                    : stray;
     if (stray) {
         cli_usage_error(command, "%s has no option %s", f->operation, stray);
+        return false;
+    }
+    if (with->type && strcmp(with->type, "f32") != 0 && strcmp(with->type, "f64") != 0) {
+        cli_usage_error(command, "--type is '%s', must be f32 or f64", with->type);
         return false;
     }
     if (with->kv_heads && sizes[1] % with->kv_heads) {
@@ -158,6 +173,7 @@ int gemmule_explain(int argc, char **argv)
         CLI_NUMBER("--threads", "T", &with.threads, 1, 1024,
                    "the most threads to use; default: see gemmule info"),
         CLI_TEXT("--isa", "NAME", &with.isa, "a kernel set of this build; default: the one in use"),
+        CLI_TEXT("--type", "TYPE", &with.type, "gemm: of the elements, f32 or f64; default: f32"),
         CLI_FLAG("--trans-b", &with.trans_b, "gemm: B is stored transposed"),
         CLI_NUMBER("--kv-heads", "H", &with.kv_heads, 1, most, "attention: key heads; default: HEADS"),
         CLI_NUMBER("--v-head-dim", "D", &with.v_head_dim, 1, most,
@@ -168,7 +184,7 @@ int gemmule_explain(int argc, char **argv)
     };
     const cli_usage usage = {
         "gemmule explain",
-        "gemm M N K [--trans-b] [--threads T] [--isa NAME] [--json]\n"
+        "gemm M N K [--type TYPE] [--trans-b] [--threads T] [--isa NAME] [--json]\n"
         "softmax ROWS COLS [--threads T] [--isa NAME] [--json]\n"
         "attention BATCH HEADS Q_LEN KV_LEN HEAD_DIM [--kv-heads H]\n"
         "                [--v-head-dim D] [--causal] [--threads T] [--isa NAME] [--json]",

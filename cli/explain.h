@@ -8,7 +8,7 @@
 #include "src/core/cpu.h"
 #include "src/core/plan.h"
 
-#define EXPLAIN_ROWS  12
+#define EXPLAIN_ROWS  16
 #define EXPLAIN_SIZES 5
 
 typedef struct explain_row {
@@ -20,6 +20,9 @@ typedef struct explain_row {
 /* What a plan comes to, ready to be printed. */
 typedef struct explain_report {
     const char *kernel;
+    char name[40];    /* memory for the name of a kernel that is put together                      */
+    const char *path; /* NULL: there is only one                                            */
+    bool small;       /* GEMM: a call of this size does without a plan where it can                */
     int rows;
     explain_row row[EXPLAIN_ROWS];
     int32_t threads;
@@ -31,7 +34,7 @@ typedef struct explain_report {
 typedef struct explain_setting {
     bool json, trans_b, causal;
     int64_t threads, kv_heads, v_head_dim;
-    const char *isa;
+    const char *isa, *type;
     const gml_kernel_set *set;
     gml_machine machine;
     gml_cache_budget cache; /* of a thread, when all are at work */

@@ -6,10 +6,12 @@
 #include "cli/cli.h"
 #include "cli/explain.h"
 #include "kernels/arithmetic.h"
+#include "src/api/trace.h"
 #include "src/plan/model.h"
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 static void add(explain_report *out, const char *name, int64_t value, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
@@ -43,41 +45,129 @@ static const char *share_of(char *text, size_t size, double bytes, const char *c
     return text;
 }
 
-void explain_gemm(const explain_setting *with, const int64_t *sizes, explain_report *out)
+/* Row-major operands, B transposed where asked for. */
+static gml_gemm_args gemm_args(const explain_setting *with, const int64_t *sizes)
 {
     const int64_t m = sizes[0], n = sizes[1], k = sizes[2];
-    const gml_gemm_plan plan = gml_model_gemm(&with->machine, with->set, m, n, k, (int32_t)with->threads);
-    const gml_gemm_kernel_f32 *kernel = plan.kernel;
-    const int64_t mr = kernel->mr, nr = kernel->nr, lanes = with->set->lanes, depth = GML_KC0_F32;
+    gml_gemm_args args = {.type = with->type && !strcmp(with->type, "f64") ? GML_F64 : GML_F32};
+    args.m = m, args.n = n, args.k = k;
+    args.alpha = 1.0;
+    args.rs_a = k, args.cs_a = 1;
+    args.rs_b = with->trans_b ? 1 : n, args.cs_b = with->trans_b ? k : 1;
+    args.rs_c = n, args.cs_c = 1;
+    return args;
+}
+
+static void add_packing(explain_report *out, const char *name, bool packed, const char *operand, int64_t uses)
+{
+    if (packed)
+        add(out, name, 1, "%s is copied into the order of the kernel; %" PRId64 " tiles use each element",
+            operand, uses);
+    else
+        add(out, name, 0, "%s is read where it stands; %" PRId64 " tile%s use%s each element", operand, uses,
+            uses == 1 ? "" : "s", uses == 1 ? "s" : "");
+}
+
+/* The numbers of the paths, for the product that is executed: m x n, maybe the transposed one. */
+static void add_panels(const explain_setting *with, const gml_gemm_plan *plan, int64_t m, int64_t n,
+                       int64_t k, explain_report *out)
+{
+    const int64_t mr = plan->kernel->mr, nr = plan->kernel->nr, depth = plan->kernels->kc0;
+    const double element = plan->kernels->element, slice = (double)(depth * nr) * element;
+    const int64_t tiles_m = ceil_div(m, mr), tiles_n = ceil_div(n, nr);
+    const bool small = slice <= (double)with->cache.l1d;
     char text[96];
-    out->kernel = kernel->name;
-    out->threads = plan.grid_m * plan.grid_n;
-    out->shared = gml_gemm_scratch_shared(&plan);
+    add_packing(out, "pack_a", plan->pack_a, plan->transpose ? "B" : "A", tiles_n);
+    add_packing(out, "pack_b", plan->pack_b, plan->transpose ? "A" : "B", tiles_m);
+    add(out, "kc", plan->kc, "%s: a slice of B, %" PRId64 " x nr, is %s; a multiple of KC0",
+        small ? "L1d" : "L2", depth,
+        share_of(text, sizeof text, slice, small ? "L1d" : "L2", small ? with->cache.l1d : with->cache.l2));
+    add(out, "mc", plan->mc, "L2: a block of A, mc x %" PRId64 ", is %s; a multiple of mr", depth,
+        share_of(text, sizeof text, (double)(plan->mc * depth) * element, "L2", with->cache.l2));
+    add(out, "nc", plan->nc, "L3: a panel of B, kc x nc, is %s; a multiple of nr",
+        share_of(text, sizeof text, (double)(plan->kc * plan->nc) * element, "the L3 of all threads",
+                 with->cache.l3 * out->threads));
+    add(out, "grid_m", plan->grid_m, "cores: %" PRId64 " tiles along m, %" PRId64 " for the busiest thread",
+        tiles_m, ceil_div(tiles_m, plan->grid_m));
+    add(out, "grid_n", plan->grid_n, "cores: %" PRId64 " tiles along n, %" PRId64 " for the busiest thread",
+        tiles_n, ceil_div(tiles_n, plan->grid_n));
+    add(out, "blocks", ceil_div(k, depth),
+        "the contract: chains of KC0 = %" PRId64 " products, added in ascending order", depth);
+}
+
+static void add_stream(const explain_setting *with, const gml_gemm_plan *plan, int64_t m, int64_t n,
+                       int64_t k, explain_report *out)
+{
+    const double element = plan->kernels->element;
+    char text[96];
+    add(out, "mc", plan->mc, "rows of sums at a time, of %" PRId64, m);
+    add(out, "nc", plan->nc, "L1d: sums, mc x nc, are %s; a multiple of the lanes",
+        share_of(text, sizeof text, (double)(plan->mc * plan->nc) * element, "L1d", with->cache.l1d));
+    add(out, "grid_n", plan->grid_n, "memory: %s, %s, passes by once; %" PRId64 " columns for a thread",
+        plan->transpose ? "A" : "B",
+        share_of(text, sizeof text, (double)n * (double)k * element, "the L3 of all threads",
+                 with->cache.l3 * out->threads),
+        ceil_div(n, plan->grid_n));
+    add(out, "blocks", ceil_div(k, plan->kernels->kc0),
+        "the contract: chains of KC0 = %d products, added in ascending order", plan->kernels->kc0);
+}
+
+static void add_split(const explain_setting *with, const gml_gemm_plan *plan, int64_t m, int64_t n, int64_t k,
+                      explain_report *out)
+{
+    const gml_gemm_kernel *kernel = plan->kernel;
+    const int64_t depth = plan->kernels->kc0;
+    char text[96];
+    add_packing(out, "pack_a", plan->pack_a, plan->transpose ? "B" : "A", ceil_div(n, kernel->nr));
+    add_packing(out, "pack_b", plan->pack_b, plan->transpose ? "A" : "B", ceil_div(m, kernel->mr));
+    add(out, "mc", plan->mc, "rows of C at a time, of %" PRId64 "; a multiple of mr", m);
+    add(out, "nc", plan->nc, "columns of C at a time, of %" PRId64 "; a multiple of nr", n);
+    add(out, "kc", plan->kc, "L2: sums of a share, kc / KC0 of mc x nc, are %s; a multiple of KC0",
+        share_of(text, sizeof text,
+                 (double)(plan->kc / depth) * (double)(plan->mc * plan->nc) * plan->kernels->element, "L2",
+                 with->cache.l2));
+    add(out, "grid_n", plan->grid_n,
+        "cores: along k, %" PRId64 " blocks of KC0 = %" PRId64 " products, added in order",
+        ceil_div(k, depth), depth);
+}
+
+void explain_gemm(const explain_setting *with, const int64_t *sizes, explain_report *out)
+{
+    const gml_gemm_args args = gemm_args(with, sizes);
+    const gml_gemm_plan plan = gml_model_gemm(&with->machine, with->set, &args, 1, (int32_t)with->threads);
+    const gml_gemm_kernel *kernel = plan.kernel;
+    const int64_t vectors = kernel->nr / plan.kernels->lanes;
+    const int64_t m = plan.transpose ? args.n : args.m, n = plan.transpose ? args.m : args.n;
+    char text[GML_TRACE_KERNEL];
+    snprintf(out->name, sizeof out->name, "%s", gml_trace_kernel(text, with->set, &args, &plan));
+    out->kernel = out->name;
+    out->path = gml_gemm_path_name(plan.path);
+    out->small = gml_gemm_is_small(&args);
+    out->threads = plan.grid_m * plan.grid_n * plan.grid_batch;
     out->own = gml_gemm_scratch_thread(&plan);
+    out->shared = gml_gemm_scratch(&plan) - (size_t)out->threads * out->own;
     gml_gemm_plan_check(&plan, with->set, out->refused, sizeof out->refused);
 
-    add(out, "mr", mr, "registers: %d of %d hold the tile and its operands", kernel->registers,
-        with->set->registers);
-    add(out, "nr", nr, "registers: %" PRId64 " vectors of %" PRId64 "; %d loads for %" PRId64 " FMAs a step",
-        nr / lanes, lanes, kernel->loads, mr * (nr / lanes));
-    const double slice = (double)(depth * nr) * sizeof(float);
-    const bool small = slice <= (double)with->cache.l1d;
-    const char *level = small ? "L1d" : "L2";
-    share_of(text, sizeof text, slice, level, small ? with->cache.l1d : with->cache.l2);
-    add(out, "kc", plan.kc, "%s: a slice of B, %d x nr, is %s; a multiple of KC0 = %d", level, GML_KC0_F32,
-        text, GML_KC0_F32);
-    add(out, "mc", plan.mc, "L2: a block of A, mc x %" PRId64 ", is %s; a multiple of mr", depth,
-        share_of(text, sizeof text, (double)(plan.mc * depth) * sizeof(float), "L2", with->cache.l2));
-    add(out, "nc", plan.nc, "L3: the panel of B, kc x nc, is %s; a multiple of nr",
-        share_of(text, sizeof text, (double)(plan.kc * plan.nc) * sizeof(float), "the L3 of all threads",
-                 with->cache.l3 * out->threads));
-    add(out, "grid_m", plan.grid_m, "cores: %" PRId64 " tiles along m, %" PRId64 " for the busiest thread",
-        ceil_div(m, mr), ceil_div(ceil_div(m, mr), plan.grid_m));
-    add(out, "grid_n", plan.grid_n, "cores: %" PRId64 " tiles along n, %" PRId64 " for the busiest thread",
-        ceil_div(n, nr), ceil_div(ceil_div(n, nr), plan.grid_n));
-    add(out, "panels", ceil_div(n, plan.nc) * ceil_div(k, plan.kc),
-        "passes: %" PRId64 " along n by %" PRId64 " along k; packing B %s it", ceil_div(n, plan.nc),
-        ceil_div(k, plan.kc), with->trans_b ? "transposes" : "copies");
+    add(out, "transpose", plan.transpose, "%s",
+        plan.transpose ? "C^T = B^T * A^T is formed; m and n, A and B change places"
+                       : "C = A * B is formed as it stands");
+    if (plan.path != GML_GEMM_STREAM) {
+        add(out, "mr", kernel->mr, "registers: %d of %d hold the tile and its operands", kernel->registers,
+            with->set->registers);
+        add(out, "nr", kernel->nr,
+            "registers: %" PRId64 " vectors of %d; %d loads for %" PRId64 " FMAs a step", vectors,
+            plan.kernels->lanes, kernel->loads, kernel->mr * vectors);
+    }
+    switch (plan.path) {
+    case GML_GEMM_STREAM:
+        add_stream(with, &plan, m, n, args.k, out);
+        break;
+    case GML_GEMM_SPLIT:
+        add_split(with, &plan, m, n, args.k, out);
+        break;
+    default:
+        add_panels(with, &plan, m, n, args.k, out);
+    }
 }
 
 void explain_softmax(const explain_setting *with, const int64_t *sizes, explain_report *out)

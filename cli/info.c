@@ -27,7 +27,8 @@ typedef struct facts {
     const gml_kernel_set *set; /* in use */
     int32_t threads;
     gml_cache_budget budget;
-    char why_isa[200], why_threads[200];
+    bool verbose;
+    char why_isa[200], why_threads[200], why_verbose[100];
 } facts;
 
 static bool can_run(const facts *f, const gml_kernel_set *set)
@@ -65,22 +66,36 @@ static void explain_threads(facts *f, gml_threads_source source)
              omp->ignored ? omp->value : "", omp->ignored ? " is ignored, no positive number" : "");
 }
 
+static void explain_verbose(facts *f)
+{
+    const gml_variable *asked = &f->environment->verbose;
+    if (asked->ignored)
+        snprintf(f->why_verbose, sizeof f->why_verbose, "GEMMULE_VERBOSE=%s is ignored, neither 0 nor 1",
+                 asked->value);
+    else if (*asked->value)
+        snprintf(f->why_verbose, sizeof f->why_verbose, "GEMMULE_VERBOSE=%s", asked->value);
+    else
+        snprintf(f->why_verbose, sizeof f->why_verbose, "GEMMULE_VERBOSE is not set");
+}
+
 static facts find_facts(void)
 {
     const gml_context *context = gml_context_or_default(NULL);
     facts f = {
         .machine = &context->machine, .environment = gml_environment_read(), .set = context->runtime.set};
+    f.verbose = context->verbose;
     f.threads = gml_context_threads(NULL);
     f.budget = gml_cache_budget_of(f.machine, f.threads);
     explain_isa(&f);
     explain_threads(&f, context->threads_source);
+    explain_verbose(&f);
     return f;
 }
 
 /* The loads of a k-step for each fused multiply-add on vectors. */
-static double loads_per_fma(const gml_kernel_set *set, const gml_gemm_kernel_f32 *kernel)
+static double loads_per_fma(const gml_gemm_kernels *kernels, const gml_gemm_kernel *kernel)
 {
-    return (double)kernel->loads * set->lanes / ((double)kernel->mr * kernel->nr);
+    return (double)kernel->loads * kernels->lanes / ((double)kernel->mr * kernel->nr);
 }
 
 static void json_cache(json *out, const char *name, const gml_cache *cache, int64_t budget)
@@ -125,20 +140,27 @@ static void json_machine(json *out, const facts *f)
     json_end(out);
 }
 
+static void json_gemm_kernels(json *out, const gml_gemm_kernels *kernels)
+{
+    for (int i = 0; i < kernels->n_tiles; i++) {
+        const gml_gemm_kernel *kernel = &kernels->tiles[i];
+        json_object(out, NULL);
+        json_text(out, "name", kernel->name);
+        json_text(out, "type", kernels->type);
+        json_integer(out, "mr", kernel->mr);
+        json_integer(out, "nr", kernel->nr);
+        json_integer(out, "registers", kernel->registers);
+        json_real(out, "loads_per_fma", loads_per_fma(kernels, kernel));
+        json_end(out);
+    }
+}
+
 static void json_kernels(json *out, const gml_kernel_set *set)
 {
     json_object(out, "kernels");
     json_array(out, "gemm");
-    for (int i = 0; i < set->n_gemm_f32; i++) {
-        const gml_gemm_kernel_f32 *kernel = &set->gemm_f32[i];
-        json_object(out, NULL);
-        json_text(out, "name", kernel->name);
-        json_integer(out, "mr", kernel->mr);
-        json_integer(out, "nr", kernel->nr);
-        json_integer(out, "registers", kernel->registers);
-        json_real(out, "loads_per_fma", loads_per_fma(set, kernel));
-        json_end(out);
-    }
+    json_gemm_kernels(out, set->gemm_f32);
+    json_gemm_kernels(out, set->gemm_f64);
     json_end(out);
     json_array(out, "attention");
     for (int i = 0; i < set->n_attention_f32; i++) {
@@ -173,6 +195,11 @@ static void print_json(const facts *f)
     json_text(&out, "chosen", f->set->isa);
     json_text(&out, "why", f->why_isa);
     json_variable(&out, &f->environment->isa);
+    json_end(&out);
+    json_object(&out, "traces");
+    json_bool(&out, "on", f->verbose);
+    json_text(&out, "why", f->why_verbose);
+    json_variable(&out, &f->environment->verbose);
     json_end(&out);
     json_array(&out, "kernel_sets");
     for (const gml_kernel_set *const *set = gml_sets(); *set; set++) {
@@ -219,7 +246,8 @@ static void print_machine(const facts *f)
     else
         printf("no quota\n");
     printf("Threads   %d: %s\n", f->threads, f->why_threads);
-    printf("Kernels   %s: %s\n\n", f->set->isa, f->why_isa);
+    printf("Kernels   %s: %s\n", f->set->isa, f->why_isa);
+    printf("Traces    %s: %s\n\n", f->verbose ? "on" : "off", f->why_verbose);
 
     table t = table_open("cache", ">reported", ">shared by", ">a thread plans with", NULL);
     cache_row(&t, "L1d", &machine->l1d, f->budget.l1d);
@@ -238,14 +266,20 @@ static void print_sets(const facts *f)
     table_print(&t, stdout);
 }
 
+static void gemm_rows(table *t, const gml_gemm_kernels *kernels)
+{
+    for (int i = 0; i < kernels->n_tiles; i++) {
+        const gml_gemm_kernel *kernel = &kernels->tiles[i];
+        table_row(t, "%s\t%d x %d\t%d\t%.2f", kernel->name, kernel->mr, kernel->nr, kernel->registers,
+                  loads_per_fma(kernels, kernel));
+    }
+}
+
 static void print_kernels(const gml_kernel_set *set)
 {
     table t = table_open("kernel", "tile", ">registers", ">loads per FMA", NULL);
-    for (int i = 0; i < set->n_gemm_f32; i++) {
-        const gml_gemm_kernel_f32 *kernel = &set->gemm_f32[i];
-        table_row(&t, "%s\t%d x %d\t%d\t%.2f", kernel->name, kernel->mr, kernel->nr, kernel->registers,
-                  loads_per_fma(set, kernel));
-    }
+    gemm_rows(&t, set->gemm_f32);
+    gemm_rows(&t, set->gemm_f64);
     for (int i = 0; i < set->n_attention_f32; i++)
         table_row(&t, "%s\t%d queries\t%d\t", set->attention_f32[i].name, set->attention_f32[i].bq,
                   set->attention_f32[i].registers);

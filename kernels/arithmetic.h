@@ -10,6 +10,7 @@
 
 /* Order of summation. */
 #define GML_KC0_F32 512   /* GEMM: products in one chain along k                               */
+#define GML_KC0_F64 512   /* the same for double                                               */
 #define GML_KB0 128       /* attention: keys of a block, reduced alone                         */
 #define GML_RS0 4096      /* softmax: columns of a segment, reduced alone                      */
 #define GML_SUM_LANES 16  /* virtual lanes of a sum of exponentials                            */
@@ -40,5 +41,21 @@
 #define GML_LOG2_C3 0x1.ec73b2p-1f
 #define GML_LOG2_C5 0x1.26366cp-1f
 #define GML_LOG2_C7 0x1.ec68f2p-2f
+
+/* The tail of the normal distribution at a >= 0: exp(-a^2 / 2) * t * (C1 + t * (C2 + ... + t * C8)), t = 1 / (1 + P * a);
+ * relative error of the formula 1.5e-7. */
+#define GML_GELU_P 0x1.333334p-2f
+#define GML_GELU_C1 0x1.ea006ap-4f
+#define GML_GELU_C2 0x1.ee9bb8p-4f
+#define GML_GELU_C3 0x1.993eccp-4f
+#define GML_GELU_C4 0x1.074b80p-3f
+#define GML_GELU_C5 -0x1.b7c84ep-5f
+#define GML_GELU_C6 0x1.a69d24p-3f
+#define GML_GELU_C7 -0x1.41f402p-3f
+#define GML_GELU_C8 0x1.243fc8p-5f
+
+/* GELU's form with tanh is x * sigmoid(C1 * x + C3 * x^3): C1 is 2 * sqrt(2 / pi), C3 0.044715 times that. */
+#define GML_GELU_TANH_C1 0x1.988454p+0f
+#define GML_GELU_TANH_C3 0x1.2444f2p-4f
 
 #endif

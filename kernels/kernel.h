@@ -10,37 +10,16 @@
  * No kernel reads or writes one byte outside the elements described here. Function types, not pointer
  * types, are declared, so that one line declares a kernel:
  *
- *     gml_gemm_tile_f32_fn gml_gemm_f32_8x48_avx512;
+ *     gml_gemm_block_fn gml_gemm_f32_8x48_avx512;
  *
  * Symbols are gml_<op>_<type>[_<tile>]_<isa>; the name in the table is the symbol without "gml_".
  */
 #ifndef GML_KERNEL_H
 #define GML_KERNEL_H
 
+#include <gemmule/types.h>
+#include <stdbool.h>
 #include <stdint.h>
-
-/*
- * GEMM tile: one block of at most KC0 along k (section GEMM of docs/arithmetic.md).
- *
- *     s[i][j] = chain over p = 0 .. k-1 of fma(a[p * mr + i], b[p * nr + j], s), from +0
- *     beta == 0:  c[i * ldc + j] = alpha * s                 (c is not read)
- *     otherwise:  c[i * ldc + j] = fma(alpha, s, beta * c)   (a product rounded, then the fma)
- *
- * for i < m, j < n; 1 <= m <= mr, 1 <= n <= nr, 1 <= k <= KC0. a and b are packed panels: k columns of mr
- * and k rows of nr elements, zero beyond m and n. b is aligned to the vector width, a to 4 bytes, c to 4.
- * ahead is an address the caller will read soon, for prefetching, never for reading; it may be anything.
- */
-typedef void gml_gemm_tile_f32_fn(int64_t m, int64_t n, int64_t k, float alpha, const float *a,
-                                  const float *b, float beta, float *c, int64_t ldc,
-                                  const float *ahead);
-
-typedef struct gml_gemm_kernel_f32 {
-    const char *name;           /* "gemm_f32_8x48_avx512"                                        */
-    int16_t mr, nr;             /* the register tile; nr is a multiple of the lanes (ref: any)   */
-    int16_t registers;          /* accumulators and operands, at most the set's; 0: not counted    */
-    int16_t loads;              /* vector and broadcast loads per k-step                         */
-    gml_gemm_tile_f32_fn *tile;
-} gml_gemm_kernel_f32;
 
 /*
  * Packing, which is also the transposition of any strided rectangle:
@@ -51,8 +30,102 @@ typedef struct gml_gemm_kernel_f32 {
  * for p < k. len <= width <= ldd, all >= 0; dst does not overlap src. Elements beyond width are not
  * written. Fast where stride_len == 1 (copies of rows) and where stride_k == 1 (transposition).
  */
-typedef void gml_pack_f32_fn(int64_t len, int64_t width, int64_t k, const float *src,
-                             int64_t stride_len, int64_t stride_k, float *dst, int64_t ldd);
+typedef void gml_pack_fn(int64_t len, int64_t width, int64_t k, const void *src, int64_t stride_len,
+                         int64_t stride_k, void *dst, int64_t ldd);
+
+/*
+ * The kernels of GEMM. Elements are of the type of their table, float or double; so are alpha and beta, which
+ * come as doubles that the type holds exactly. All strides count elements.
+ *
+ * Epilogue of a rectangle of C, after its last update (section Epilogue of docs/arithmetic.md):
+ *
+ *     c[i * rs_c + j * cs_c] = activation(c + bias_n[j] + bias_m[i])     bias_n first, or bias_m where m_first
+ *
+ * A NULL bias is not added. activation is a gml_activation.
+ */
+typedef struct gml_gemm_epilogue {
+    const void *bias_m, *bias_n; /* of the rectangle's first row and column */
+    bool m_first;
+    int32_t activation;
+} gml_gemm_epilogue;
+
+typedef void gml_gemm_finish_fn(const gml_gemm_epilogue *epilogue, int64_t m, int64_t n, void *c, int64_t rs_c,
+                                int64_t cs_c);
+
+/*
+ * GEMM block: any m and n, at most KC0 along k (section GEMM of docs/arithmetic.md).
+ *
+ *     s[i][j] = chain over p = 0 .. k-1 of fma(A[i][p], B[p][j], s), from +0
+ *     beta == 0:  c[i * rs_c + j] = alpha * s                 (c is not read)
+ *     otherwise:  c[i * rs_c + j] = fma(alpha, s, beta * c)   (a product rounded, then the fma)
+ *
+ * for i < m, j < n; m, n >= 1; 1 <= k <= KC0; then the epilogue, unless it is NULL. The operands lie in panels of mr
+ * rows of A and nr columns of B, the register tile of the kernel:
+ *
+ *     A[i][p] = a[i / mr * ps_a + i % mr * rs_a + p * cs_a]
+ *     B[p][j] = b[j / nr * ps_b + j % nr + p * rs_b]
+ *
+ * which is packed memory (rs_a 1, cs_a mr, ps_a mr * k; rs_b nr, ps_b nr * k) as well as a matrix where it stands (ps_a
+ * mr * rs_a; ps_b nr). Nothing beyond row m and column n is read. No alignment is needed beyond that of an element.
+ */
+typedef struct gml_gemm_block {
+    int64_t m, n, k;
+    const void *a;
+    int64_t rs_a, cs_a, ps_a;
+    const void *b;
+    int64_t rs_b, ps_b;
+    void *c;
+    int64_t rs_c;
+    double alpha, beta;
+    const gml_gemm_epilogue *epilogue;
+} gml_gemm_block;
+
+typedef void gml_gemm_block_fn(const gml_gemm_block *block);
+
+typedef struct gml_gemm_kernel {
+    const char *name;    /* "gemm_f32_8x48_avx512"                                          */
+    int16_t mr, nr;      /* the register tile; nr is a multiple of the lanes (ref: any)     */
+    int16_t registers;   /* accumulators and operands, at most the set's; 0: not counted    */
+    int16_t loads;       /* vector and broadcast loads per k-step                           */
+    gml_gemm_block_fn *block;
+} gml_gemm_kernel;
+
+/*
+ * Few rows: a thin A against a B that is read once, at the speed of memory. s holds sums that go on:
+ *
+ *     s[i * lds + j] = chain over p = 0 .. k-1 of fma(a[i * rs_a + p * cs_a], B[p][j], s[i * lds + j])
+ *
+ * for i < m, j < n; m, n, k >= 1. `rows` has B[p][j] = b[p * rs_b + j], contiguous along n; `dots` has B[p][j] =
+ * b[p + j * cs_b], contiguous along k, which it transposes in registers. Made for m up to a dozen; any is legal.
+ */
+typedef void gml_gemm_rows_fn(int64_t m, int64_t n, int64_t k, const void *a, int64_t rs_a, int64_t cs_a,
+                              const void *b, int64_t rs_b, void *s, int64_t lds);
+typedef void gml_gemm_dots_fn(int64_t m, int64_t n, int64_t k, const void *a, int64_t rs_a, int64_t cs_a,
+                              const void *b, int64_t cs_b, void *s, int64_t lds);
+
+/*
+ * The update of C by sums that were formed elsewhere, for i < m, j < n:
+ *
+ *     beta == 0:  c[i * rs_c + j * cs_c] = alpha * s[i * lds + j]           (c is not read)
+ *     otherwise:  c[i * rs_c + j * cs_c] = fma(alpha, s[i * lds + j], beta * c)
+ */
+typedef void gml_gemm_update_fn(int64_t m, int64_t n, double alpha, const void *s, int64_t lds, double beta,
+                                void *c, int64_t rs_c, int64_t cs_c);
+
+/* What GEMM on one type of elements needs. */
+typedef struct gml_gemm_kernels {
+    const char *type;    /* "f32"                                            */
+    int16_t element;     /* bytes                                            */
+    int16_t lanes;       /* elements of a vector register                    */
+    int16_t kc0;         /* products of a chain: GML_KC0_F32 or GML_KC0_F64  */
+    int16_t n_tiles;
+    const gml_gemm_kernel *tiles; /* best guess first                        */
+    gml_gemm_rows_fn *rows;
+    gml_gemm_dots_fn *dots;
+    gml_gemm_update_fn *update;
+    gml_gemm_finish_fn *finish;
+    gml_pack_fn *pack;
+} gml_gemm_kernels;
 
 /* y[i] = exp2(x[i]), or exp(x[i]) with x[i] <= 0 or NaN: the exponentials that the set's softmax and
  * attention inline, exposed so that every input can be tested. y may be x.                              */
@@ -155,11 +228,10 @@ typedef struct gml_kernel_set {
     uint64_t needs;    /* feature bits                                                */
     int16_t lanes;     /* f32 elements of a vector register                           */
     int16_t registers; /* vector registers                                            */
-    int16_t n_gemm_f32, n_attention_f32;
-    const gml_gemm_kernel_f32 *gemm_f32;           /* best guess first                 */
+    int16_t n_attention_f32;
+    const gml_gemm_kernels *gemm_f32, *gemm_f64;
     const gml_attention_kernel_f32 *attention_f32; /* best guess first                 */
     const gml_softmax_kernel_f32 *softmax_f32;
-    gml_pack_f32_fn *pack_f32;
     gml_map_f32_fn *exp2_f32, *exp_f32;
 } gml_kernel_set;
 

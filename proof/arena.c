@@ -11,8 +11,10 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define POISON  UINT32_C(0x7fa5a5a5) /* a signalling NaN; as a byte of a mask, not 0 */
-#define CLASSES 24                   /* slots of 1, 2, 4, ... pages: poisoning a small case stays cheap */
+/* Signalling NaNs; as a byte of a mask, not 0. */
+#define POISON     UINT64_C(0x7fa5a5a57fa5a5a5) /* two floats  */
+#define POISON_F64 UINT64_C(0x7ff5a5a5a5a5a5a5)
+#define CLASSES    24 /* slots of 1, 2, 4, ... pages: poisoning a small case stays cheap */
 
 /* base[0 .. bytes) is accessible, with a guard page on both sides; image is as large. */
 struct proof_slot {
@@ -97,9 +99,10 @@ proof_operand *proof_place(proof_arena *arena, const char *name, size_t element,
     const size_t extent = empty ? 0 : (size_t)(last + 1) * element;
 
     proof_slot *slot = slot_for(arena, arena->operands, extent + alignment);
-    uint32_t *word = (uint32_t *)slot->base;
-    for (size_t i = 0; i < slot->bytes / 4; i++)
-        word[i] = POISON;
+    const uint64_t poison = element == sizeof(double) ? POISON_F64 : POISON;
+    uint64_t *word = (uint64_t *)slot->base;
+    for (size_t i = 0; i < slot->bytes / 8; i++)
+        word[i] = poison;
     const size_t start = edge == PROOF_AT_START ? 0 : (slot->bytes - extent) / alignment * alignment;
 
     proof_operand *operand = &arena->operand[arena->operands++];
@@ -113,11 +116,17 @@ proof_operand *proof_place(proof_arena *arena, const char *name, size_t element,
     return operand;
 }
 
+proof_operand *proof_place_matrix(proof_arena *arena, const char *name, size_t element, int64_t rows,
+                                  int64_t cols, int64_t rs, int64_t cs, proof_edge edge)
+{
+    const proof_shape shape = {{1, 1, rows, cols}, {0, 0, rs, cs}};
+    return proof_place(arena, name, element, element, shape, edge);
+}
+
 proof_operand *proof_place_rows(proof_arena *arena, const char *name, int64_t rows, int64_t cols,
                                 int64_t stride, proof_edge edge)
 {
-    const proof_shape shape = {{1, 1, rows, cols}, {0, 0, stride, 1}};
-    return proof_place(arena, name, sizeof(float), sizeof(float), shape, edge);
+    return proof_place_matrix(arena, name, sizeof(float), rows, cols, stride, 1, edge);
 }
 
 proof_operand *proof_place_vector(proof_arena *arena, const char *name, int64_t n, proof_edge edge)
@@ -150,6 +159,12 @@ static void fill_float(void *argument, void *element)
     *(float *)element = proof_value(f->random, f->values);
 }
 
+static void fill_double(void *argument, void *element)
+{
+    const filling *f = argument;
+    *(double *)element = proof_value_f64(f->random, f->values);
+}
+
 static void fill_byte(void *argument, void *element)
 {
     const filling *f = argument;
@@ -158,7 +173,8 @@ static void fill_byte(void *argument, void *element)
 
 void proof_fill(const proof_operand *operand, proof_random *random, proof_values values)
 {
-    proof_each(operand, fill_float, &(filling){random, values, 0});
+    proof_each(operand, operand->element == sizeof(double) ? fill_double : fill_float,
+               &(filling){random, values, 0});
 }
 
 void proof_fill_bytes(const proof_operand *operand, proof_random *random, int64_t zeros)
@@ -172,6 +188,15 @@ void proof_take_images(proof_arena *arena)
         memcpy(arena->operand[i].slot->image, arena->operand[i].slot->base, arena->operand[i].slot->bytes);
 }
 
+static bool both_nan(size_t element, const void *x, const void *y)
+{
+    if (element == sizeof(float))
+        return proof_canonical(*(const float *)x) == PROOF_NAN_BITS &&
+               proof_canonical(*(const float *)y) == PROOF_NAN_BITS;
+    return element == sizeof(double) && proof_canonical_f64(*(const double *)x) == PROOF_NAN_BITS_F64 &&
+           proof_canonical_f64(*(const double *)y) == PROOF_NAN_BITS_F64;
+}
+
 /* Makes NaNs alike where both have one, and copies what is free, so that only what counts still differs. */
 static void settle(void *argument, void *element)
 {
@@ -181,9 +206,8 @@ static void settle(void *argument, void *element)
     const int64_t stride = operand->shape.stride[2];
     if (operand->checked < operand->shape.size[3] && (stride ? offset % stride : offset) >= operand->checked)
         memcpy(element, image, operand->element);
-    else if (operand->element == sizeof(float) && proof_canonical(*(float *)element) == PROOF_NAN_BITS &&
-             proof_canonical(*(float *)image) == PROOF_NAN_BITS)
-        memcpy(element, image, sizeof(float));
+    else if (both_nan(operand->element, element, image))
+        memcpy(element, image, operand->element);
 }
 
 typedef struct search {
@@ -228,6 +252,12 @@ static void describe(const proof_operand *operand, size_t at, char *sentence, si
         memcpy(&is, slot->base + start, sizeof is);
         memcpy(&must, slot->image + start, sizeof must);
         proof_describe_difference(sentence + n, size - (size_t)n, is, must);
+    } else if (operand->element == sizeof(double)) {
+        double is, must;
+        const size_t start = at - (size_t)(s.byte - (char *)operand->data) % sizeof(double);
+        memcpy(&is, slot->base + start, sizeof is);
+        memcpy(&must, slot->image + start, sizeof must);
+        proof_describe_difference_f64(sentence + n, size - (size_t)n, is, must);
     } else {
         snprintf(sentence + n, size - (size_t)n, "is %u, must be %u", slot->base[at], slot->image[at]);
     }

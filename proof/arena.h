@@ -52,6 +52,10 @@ void proof_arena_reset(proof_arena *arena);
 proof_operand *proof_place(proof_arena *arena, const char *name, size_t element, size_t alignment,
                            proof_shape shape, proof_edge edge);
 
+/* A matrix whose element (i, j) lies at i * rs + j * cs. */
+proof_operand *proof_place_matrix(proof_arena *arena, const char *name, size_t element, int64_t rows,
+                                  int64_t cols, int64_t rs, int64_t cs, proof_edge edge);
+
 /* A contiguous vector, and a matrix with rows `stride` apart, of floats. */
 proof_operand *proof_place_vector(proof_arena *arena, const char *name, int64_t n, proof_edge edge);
 proof_operand *proof_place_rows(proof_arena *arena, const char *name, int64_t rows, int64_t cols,
@@ -60,7 +64,8 @@ proof_operand *proof_place_rows(proof_arena *arena, const char *name, int64_t ro
 /* Calls visit(argument, element) for each element, `element` lying in data, in ascending order of indices. */
 void proof_each(const proof_operand *operand, void (*visit)(void *argument, void *element), void *argument);
 
-/* Fills a float operand with values, and a byte operand with 0 once in `zeros` times and otherwise not 0. */
+/* Fills an operand of floats or doubles with values, and a byte operand with 0 once in `zeros` times and otherwise not
+ * 0. */
 void proof_fill(const proof_operand *operand, proof_random *random, proof_values values);
 void proof_fill_bytes(const proof_operand *operand, proof_random *random, int64_t zeros);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
  * The numbered list: cases 1 to proof_case_count(), the same for ever, on every machine. One SHA-256 is
- * formed over them, in ascending order: for each case its number and the elements of its result, each in
- * 32 bits, the lower bytes first, every NaN as 0x7fc00000.
+ * formed over them, in ascending order: for each case its number in 32 bits, and the elements of its result in
+ * the 32 or 64 bits of their type; the lower bytes first, every NaN as 0x7fc00000 or 0x7ff8000000000000.
  *
  * What changes a case (the tables here, the generators, the constants of kernels/arithmetic.h) changes the
  * hash: expected.h then takes the value of the specification, which `gemmule check` prints.

@@ -11,9 +11,23 @@ uint32_t proof_bits(float x)
     return bits;
 }
 
+uint64_t proof_bits_f64(double x)
+{
+    uint64_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    return bits;
+}
+
 float proof_from_bits(uint32_t bits)
 {
     float x;
+    memcpy(&x, &bits, sizeof x);
+    return x;
+}
+
+double proof_from_bits_f64(uint64_t bits)
+{
+    double x;
     memcpy(&x, &bits, sizeof x);
     return x;
 }
@@ -22,6 +36,12 @@ uint32_t proof_canonical(float x)
 {
     const uint32_t bits = proof_bits(x);
     return (bits & UINT32_C(0x7fffffff)) > UINT32_C(0x7f800000) ? PROOF_NAN_BITS : bits;
+}
+
+uint64_t proof_canonical_f64(double x)
+{
+    const uint64_t bits = proof_bits_f64(x);
+    return (bits & UINT64_C(0x7fffffffffffffff)) > UINT64_C(0x7ff0000000000000) ? PROOF_NAN_BITS_F64 : bits;
 }
 
 int64_t proof_first_difference(int64_t n, const float *x, const float *y)
@@ -38,4 +58,10 @@ void proof_describe_difference(char *text, size_t size, float is, float must)
 {
     snprintf(text, size, "is 0x%08" PRIx32 " (%.9g), must be 0x%08" PRIx32 " (%.9g)", proof_bits(is),
              (double)is, proof_bits(must), (double)must);
+}
+
+void proof_describe_difference_f64(char *text, size_t size, double is, double must)
+{
+    snprintf(text, size, "is 0x%016" PRIx64 " (%.17g), must be 0x%016" PRIx64 " (%.17g)", proof_bits_f64(is),
+             is, proof_bits_f64(must), must);
 }

@@ -6,6 +6,7 @@
 #include "src/core/cpu.h"
 #include "src/core/runtime.h"
 #include "src/core/select.h"
+#include <gemmule/types.h>
 #include <math.h>
 #include <stdatomic.h>
 
@@ -101,6 +102,39 @@ double proof_exp_error(uint32_t first, uint32_t step, uint64_t count)
         const float z = proof_from_bits(bits);
         if (z >= GML_EXP_LOW && z <= 0.0f)
             worst = fmax(worst, error_of(spec_exp_f32(z), exp((double)z)));
+    }
+    return worst;
+}
+
+/* The functions that the activations stand for. Their negative tails are formed without a difference. */
+static double exact_activation(int32_t activation, double x)
+{
+    static const double root_half = 0.70710678118654752440, root_two_over_pi = 0.79788456080286535588;
+    switch (activation) {
+    case GML_ACTIVATION_RELU:
+        return x > 0.0 ? x : 0.0;
+    case GML_ACTIVATION_GELU_ERF:
+        return 0.5 * x * erfc(-x * root_half);
+    case GML_ACTIVATION_GELU_TANH:
+        return x / (1.0 + exp(-2.0 * root_two_over_pi * (x + 0.044715 * x * x * x)));
+    case GML_ACTIVATION_SILU:
+        return x / (1.0 + exp(-x));
+    default:
+        return x;
+    }
+}
+
+double proof_activation_error(int32_t activation, uint32_t first, uint32_t step, uint64_t count)
+{
+    double worst = 0.0;
+    uint32_t bits = first;
+    for (uint64_t i = 0; i < count; i++, bits += step) {
+        const float x = proof_from_bits(bits);
+        if (!isfinite(x))
+            continue;
+        const double exact = exact_activation(activation, (double)x);
+        const double error = fabs((double)spec_activation_f32(activation, x) - exact);
+        worst = fmax(worst, error / (0x1p-24 * fmax(fabs(exact), 0x1p-24)));
     }
     return worst;
 }

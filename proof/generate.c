@@ -92,3 +92,41 @@ float proof_value(proof_random *random, proof_values values)
         return uniform(bits);
     }
 }
+
+static double uniform_f64(uint64_t bits)
+{
+    return (double)((int64_t)(bits >> 11) - (INT64_C(1) << 52)) * 0x1p-52;
+}
+
+static double with_exponent_f64(uint64_t bits, int64_t exponent)
+{
+    return proof_from_bits_f64((bits & UINT64_C(0x800fffffffffffff)) | (uint64_t)(exponent + 1023) << 52);
+}
+
+double proof_special_f64(proof_random *random)
+{
+    static const double special[] = {NAN,     INFINITY, -INFINITY, 0.0,        -0.0,    DBL_MAX,  -DBL_MAX,
+                                     DBL_MIN, -DBL_MIN, 0x1p-1074, -0x1p-1074, 0x1p128, 0x1p-149, -0x1p-150};
+    return special[proof_below(random, (int64_t)(sizeof special / sizeof *special))];
+}
+
+double proof_value_f64(proof_random *random, proof_values values)
+{
+    const uint64_t bits = proof_next(random);
+    switch (values) {
+    case PROOF_INTEGERS:
+        return (double)((int64_t)(bits >> 33) % 17 - 8);
+    case PROOF_SPREAD:
+        return uniform_f64(bits) * 32.0;
+    case PROOF_WIDE:
+        return with_exponent_f64(bits, proof_between(random, -300, 300));
+    case PROOF_EXTREME:
+        return with_exponent_f64(bits, proof_between(random, -1022, 1023));
+    case PROOF_DENORMAL:
+        return with_exponent_f64(bits, proof_between(random, -1023, -1020));
+    case PROOF_SPECIALS:
+        return bits % 64 == 0 ? proof_special_f64(random) : uniform_f64(bits);
+    default: /* PROOF_UNIFORM */
+        return uniform_f64(bits);
+    }
+}

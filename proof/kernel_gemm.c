@@ -1,121 +1,179 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * GEMM tiles against the formula of kernels/kernel.h: all m <= mr and n <= nr, for several depths.
+ * GEMM blocks against the formula of kernels/kernel.h: for several depths all m <= mr and n <= nr, and a sample of
+ * blocks of more than one panel.
  *
- * The sums of a full tile are computed once for each depth: those of a smaller one are a part of them, as
- * the panels differ only in their zeros beyond m and n.
+ * The sums of the largest block are computed once for each depth: those of a smaller one are a part of them. Operands
+ * are placed so that nothing exists beyond row m and column n: what a kernel reads there is poison or a guard page.
  */
 #include "kernels/arithmetic.h"
-#include "proof/session.h"
-#include <math.h>
+#include "proof/formulas.h"
 #include <stdlib.h>
-#include <string.h>
 
-typedef struct tile_case {
-    const gml_gemm_kernel_f32 *kernel;
-    int64_t m, n, k, ldc;
-    float alpha, beta;
-    const float *a, *b, *ahead;
-    float *c;
-} tile_case;
+typedef struct block_case {
+    const gml_gemm_kernel *kernel;
+    gml_gemm_block block;
+} block_case;
 
-typedef struct full_tile {
-    float *a, *b, *s; /* panels and sums of mr x nr elements */
-} full_tile;
+/* The largest block: A as [k][rows], B as [k][cols], and their sums as [rows][cols]. */
+typedef struct largest {
+    size_t element;
+    int64_t rows, cols;
+    void *a, *b, *s;
+} largest;
 
 static void run(void *argument)
 {
-    const tile_case *t = argument;
-    t->kernel->tile(t->m, t->n, t->k, t->alpha, t->a, t->b, t->beta, t->c, t->ldc, t->ahead);
+    const block_case *c = argument;
+    c->kernel->block(&c->block);
 }
 
-static void prepare(const full_tile *full, const gml_gemm_kernel_f32 *kernel, int64_t k, proof_random *random,
-                    proof_values values)
+static void prepare(const largest *x, int64_t k, proof_random *random, proof_values values)
 {
-    const int64_t mr = kernel->mr, nr = kernel->nr;
-    for (int64_t i = 0; i < k * mr; i++)
-        full->a[i] = proof_value(random, values);
-    for (int64_t i = 0; i < k * nr; i++)
-        full->b[i] = proof_value(random, values);
-    for (int64_t i = 0; i < mr * nr; i++) {
-        float s = 0.0f;
-        for (int64_t p = 0; p < k; p++)
-            s = fmaf(full->a[p * mr + i / nr], full->b[p * nr + i % nr], s);
-        full->s[i] = s;
+    const size_t element = x->element;
+    for (int64_t i = 0; i < k * x->rows; i++)
+        proof_set(element, x->a, i, proof_any_value(element, random, values));
+    for (int64_t i = 0; i < k * x->cols; i++)
+        proof_set(element, x->b, i, proof_any_value(element, random, values));
+    for (int64_t i = 0; i < x->rows; i++)
+        for (int64_t j = 0; j < x->cols; j++) {
+            double s = 0.0;
+            for (int64_t p = 0; p < k; p++)
+                s = proof_fma(element, proof_get(element, x->a, p * x->rows + i),
+                              proof_get(element, x->b, p * x->cols + j), s);
+            proof_set(element, x->s, i * x->cols + j, s);
+        }
+}
+
+/* Element (x, p) of an operand in panels of `width`. */
+static int64_t place_of(int64_t x, int64_t p, int64_t width, int64_t stride, int64_t stride_k, int64_t panel)
+{
+    return x / width * panel + x % width * stride + p * stride_k;
+}
+
+/* An operand that ends with its last element, as [extent][k] out of `from`, which is [k][all]. */
+static void *place(proof_session *session, const char *name, size_t element, int64_t extent, int64_t k,
+                   int64_t width, int64_t stride, int64_t stride_k, int64_t panel, const void *from,
+                   int64_t all, proof_random *random)
+{
+    const int64_t elements = place_of(extent - 1, k - 1, width, stride, stride_k, panel) + 1;
+    const proof_operand *to =
+        proof_place_matrix(session->arena, name, element, 1, elements, elements, 1, proof_any_edge(random));
+    for (int64_t p = 0; p < k; p++)
+        for (int64_t x = 0; x < extent; x++)
+            proof_set(element, to->data, place_of(x, p, width, stride, stride_k, panel),
+                      proof_get(element, from, p * all + x));
+    return to->data;
+}
+
+static int64_t any_gap(proof_random *random)
+{
+    static const int64_t gaps[] = {0, 0, 1, 3, 17, 64};
+    return gaps[proof_below(random, 6)];
+}
+
+/* A packed, by row, by column, or without a contiguous dimension. */
+static const char *place_a(proof_session *session, const largest *from, int64_t mr, gml_gemm_block *x,
+                           proof_random *random)
+{
+    static const char *const forms[] = {"packed", "by row", "by column", "strided"};
+    const int64_t form = proof_below(random, 4), inner = form == 3 ? 2 : 1;
+    if (form == 0) {
+        x->rs_a = 1, x->cs_a = mr;
+        x->ps_a = mr * x->k + any_gap(random);
+    } else {
+        x->rs_a = form == 2 ? 1 : (x->k - 1) * inner + 1 + any_gap(random);
+        x->cs_a = form == 2 ? x->m + any_gap(random) : inner;
+        x->ps_a = mr * x->rs_a;
+    }
+    x->a = place(session, "a", from->element, x->m, x->k, mr, x->rs_a, x->cs_a, x->ps_a, from->a, from->rows,
+                 random);
+    return forms[form];
+}
+
+/* B packed, or in place. */
+static const char *place_b(proof_session *session, const largest *from, int64_t nr, gml_gemm_block *x,
+                           proof_random *random)
+{
+    const bool packed = proof_once_in(random, 2);
+    x->rs_b = packed ? nr : x->n + any_gap(random);
+    x->ps_b = packed ? nr * x->k + any_gap(random) : nr;
+    x->b =
+        place(session, "b", from->element, x->n, x->k, nr, 1, x->rs_b, x->ps_b, from->b, from->cols, random);
+    return packed ? "packed" : "in place";
+}
+
+static void one_block(proof_session *session, const gml_gemm_kernel *kernel, const largest *full,
+                      gml_gemm_block x, proof_values values, proof_random *random)
+{
+    const size_t element = full->element;
+    proof_epilogue epilogue;
+    x.rs_c = x.n + any_gap(random);
+    proof_case_begin(session);
+    const char *a = place_a(session, full, kernel->mr, &x, random);
+    const char *b = place_b(session, full, kernel->nr, &x, random);
+    proof_operand *c =
+        proof_place_matrix(session->arena, "c", element, x.m, x.n, x.rs_c, 1, proof_any_edge(random));
+    x.c = c->data;
+    if (x.beta != 0.0) /* otherwise C stays poisoned */
+        proof_fill(c, random, values);
+    if (proof_once_in(random, 4)) {
+        const int32_t activation = (int32_t)proof_below(random, proof_activations(element));
+        epilogue = proof_place_epilogue(session, element, x.m, x.n, activation, values, random);
+        x.epilogue = &epilogue.epilogue;
+    }
+    proof_case_images(session);
+
+    proof_update_formula(element, x.m, x.n, x.alpha, full->s, full->cols, x.beta, c->image, x.rs_c, 1);
+    if (x.epilogue)
+        proof_finish_formula(element, &epilogue, x.m, x.n, c->image, x.rs_c, 1);
+    proof_case_label(session, "m %lld, n %lld, k %lld, alpha %g, beta %g, a %s, b %s, rs_c %lld%s, %s",
+                     (long long)x.m, (long long)x.n, (long long)x.k, x.alpha, x.beta, a, b, (long long)x.rs_c,
+                     x.epilogue ? ", epilogue" : "", proof_values_name[values]);
+    proof_case_end(session, run, &(block_case){kernel, x});
+}
+
+/* Blocks of one depth and one class of values; `number` turns the factors. */
+static void blocks(proof_session *session, const gml_gemm_kernel *kernel, const largest *full, int64_t k,
+                   int number, proof_values values, proof_random *random)
+{
+    const int64_t mr = kernel->mr, nr = kernel->nr, larger = session->options->thorough ? 2000 : 60;
+    for (int64_t i = 0; i < mr * nr + larger; i++) {
+        const bool small = i < mr * nr;
+        const int64_t m = small ? i % mr + 1 : proof_between(random, 1, full->rows);
+        const int64_t n = small ? i / mr + 1 : proof_between(random, 1, full->cols);
+        for (int64_t f = 0; f < PROOF_N_FACTORS; f++) {
+            if (f != (m + n + number) % PROOF_N_FACTORS && !(session->options->thorough && small))
+                continue;
+            const gml_gemm_block x = {.m = m,
+                                      .n = n,
+                                      .k = k,
+                                      .alpha = proof_round(full->element, proof_factors[f][0]),
+                                      .beta = proof_round(full->element, proof_factors[f][1])};
+            one_block(session, kernel, full, x, values, random);
+        }
     }
 }
 
-/* A copy of the first `used` of `width` elements of k rows, and zeros. */
-static void place_panel(float *to, const float *from, int64_t k, int64_t width, int64_t used)
-{
-    for (int64_t p = 0; p < k; p++)
-        for (int64_t i = 0; i < width; i++)
-            to[p * width + i] = i < used ? from[p * width + i] : 0.0f;
-}
-
-static void one_tile(proof_session *session, const full_tile *full, tile_case *t, size_t vector,
-                     proof_values values, proof_random *random)
-{
-    const int64_t mr = t->kernel->mr, nr = t->kernel->nr;
-    const int64_t gaps[] = {0, 1, 17, nr};
-    t->ldc = t->n + gaps[proof_below(random, 4)];
-
-    proof_case_begin(session);
-    proof_operand *a = proof_place_vector(session->arena, "a", t->k * mr, proof_any_edge(random));
-    proof_operand *b = proof_place(session->arena, "b", sizeof(float), vector,
-                                   (proof_shape){{1, 1, t->k, nr}, {0, 0, nr, 1}}, proof_any_edge(random));
-    proof_operand *c = proof_place_rows(session->arena, "c", t->m, t->n, t->ldc, proof_any_edge(random));
-    t->a = a->data, t->b = b->data, t->c = c->data;
-    t->ahead = proof_once_in(random, 8) ? NULL : (const float *)t->b + t->k * nr; /* the guard page, often */
-    place_panel(a->data, full->a, t->k, mr, t->m);
-    place_panel(b->data, full->b, t->k, nr, t->n);
-    if (t->beta != 0.0f) /* otherwise C stays poisoned */
-        proof_fill(c, random, values);
-    proof_case_images(session);
-
-    float *to = c->image;
-    for (int64_t i = 0; i < t->m; i++)
-        for (int64_t j = 0; j < t->n; j++) {
-            const float s = full->s[i * nr + j];
-            float *x = &to[i * t->ldc + j];
-            *x = t->beta == 0.0f ? t->alpha * s : fmaf(t->alpha, s, t->beta * *x);
-        }
-    proof_case_label(session, "m %lld, n %lld, k %lld, alpha %g, beta %g, ldc %lld, %s", (long long)t->m,
-                     (long long)t->n, (long long)t->k, (double)t->alpha, (double)t->beta, (long long)t->ldc,
-                     proof_values_name[values]);
-    proof_case_end(session, run, t);
-}
-
-static void one_kernel(proof_session *session, const gml_kernel_set *set, const gml_gemm_kernel_f32 *kernel,
+static void one_kernel(proof_session *session, const gml_gemm_kernels *kernels, const gml_gemm_kernel *kernel,
                        proof_random *random)
 {
-    static const int64_t depths[] = {1, 2, 3, 4, 5, 31, GML_KC0_F32 - 1, GML_KC0_F32};
-    static const float factors[][2] = {{1, 0},     {1, 1},        {1.25f, 0}, {1.25f, 0.75f}, {-1, -0.0f},
-                                       {0.5f, -1}, {1, INFINITY}, {NAN, 1},   {0, 2},         {1, NAN}};
-    enum { N_FACTORS = sizeof factors / sizeof *factors, N_DEPTHS = sizeof depths / sizeof *depths };
-    const int64_t mr = kernel->mr, nr = kernel->nr;
-    const full_tile full = {malloc((size_t)(mr * GML_KC0_F32) * sizeof(float)),
-                            malloc((size_t)(nr * GML_KC0_F32) * sizeof(float)),
-                            malloc((size_t)(mr * nr) * sizeof(float))};
-    proof_case_label(session, "panels");
+    const int64_t depths[] = {1, 2, 3, 4, 5, 31, kernels->kc0 - 1, kernels->kc0};
+    const int n_depths = sizeof depths / sizeof *depths;
+    const size_t element = (size_t)kernels->element;
+    largest full = {.element = element, .rows = 2 * kernel->mr + 1, .cols = 2 * kernel->nr + 1};
+    full.a = malloc((size_t)(full.rows * kernels->kc0) * element);
+    full.b = malloc((size_t)(full.cols * kernels->kc0) * element);
+    full.s = malloc((size_t)(full.rows * full.cols) * element);
+    proof_case_label(session, "operands");
     if (!full.a || !full.b || !full.s)
         proof_fail(session, "no memory");
 
-    for (int i = 0; i < 2 * N_DEPTHS && full.a && full.b && full.s; i++) {
+    for (int i = 0; i < 2 * n_depths && full.a && full.b && full.s; i++) {
         /* values that show every rounding, and then any */
         const proof_values values = i % 2 ? (proof_values)proof_below(random, PROOF_N_VALUES) : PROOF_UNIFORM;
-        const int64_t k = depths[i / 2];
-        prepare(&full, kernel, k, random, values);
-        for (int64_t m = 1; m <= mr; m++)
-            for (int64_t n = 1; n <= nr; n++)
-                for (int64_t f = 0; f < N_FACTORS; f++) {
-                    if (f != (m + n + i) % N_FACTORS && !session->options->thorough)
-                        continue;
-                    tile_case t = {.kernel = kernel, .m = m, .n = n, .k = k};
-                    t.alpha = factors[f][0];
-                    t.beta = factors[f][1];
-                    one_tile(session, &full, &t, (size_t)set->lanes * sizeof(float), values, random);
-                }
+        prepare(&full, depths[i / 2], random, values);
+        blocks(session, kernel, &full, depths[i / 2], i, values, random);
     }
     free(full.a);
     free(full.b);
@@ -124,8 +182,10 @@ static void one_kernel(proof_session *session, const gml_kernel_set *set, const 
 
 void proof_kernels_gemm(proof_session *session, const gml_kernel_set *set)
 {
+    const gml_gemm_kernels *const types[] = {set->gemm_f32, set->gemm_f64};
     proof_random random = proof_random_seeded(session->options->seed, 1);
-    for (int i = 0; i < set->n_gemm_f32; i++)
-        if (proof_kernel_begin(session, set->gemm_f32[i].name))
-            one_kernel(session, set, &set->gemm_f32[i], &random);
+    for (int t = 0; t < 2; t++)
+        for (int i = 0; i < types[t]->n_tiles; i++)
+            if (proof_kernel_begin(session, types[t]->tiles[i].name))
+                one_kernel(session, types[t], &types[t]->tiles[i], &random);
 }

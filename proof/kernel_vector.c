@@ -5,16 +5,17 @@
 #include "kernels/arithmetic.h"
 #include "proof/compare.h"
 #include "proof/exhaustive.h"
+#include "proof/formulas.h"
 #include "proof/session.h"
 #include "proof/spec/spec.h"
 #include <math.h>
-#include <string.h>
 
 typedef struct pack_case {
-    gml_pack_f32_fn *pack;
+    gml_pack_fn *pack;
+    size_t element;
     int64_t len, width, k, stride_len, stride_k, ldd;
-    const float *src;
-    float *dst;
+    const void *src;
+    void *dst;
 } pack_case;
 
 static void run_pack(void *argument)
@@ -26,19 +27,18 @@ static void run_pack(void *argument)
 static void one_pack(proof_session *session, pack_case *p, proof_random *random)
 {
     proof_case_begin(session);
-    proof_operand *src = proof_place(session->arena, "src", sizeof(float), sizeof(float),
-                                     (proof_shape){{1, 1, p->k, p->len}, {0, 0, p->stride_k, p->stride_len}},
-                                     proof_any_edge(random));
-    proof_operand *dst =
-        proof_place_rows(session->arena, "dst", p->k, p->width, p->ldd, proof_any_edge(random));
+    proof_operand *src = proof_place_matrix(session->arena, "src", p->element, p->k, p->len, p->stride_k,
+                                            p->stride_len, proof_any_edge(random));
+    proof_operand *dst = proof_place_matrix(session->arena, "dst", p->element, p->k, p->width, p->ldd, 1,
+                                            proof_any_edge(random));
     proof_fill(src, random, PROOF_SPECIALS);
     proof_case_images(session);
     p->src = src->data, p->dst = dst->data;
     for (int64_t c = 0; c < p->k; c++)
         for (int64_t i = 0; i < p->width; i++)
-            memcpy((float *)dst->image + c * p->ldd + i,
-                   i < p->len ? (float *)src->image + i * p->stride_len + c * p->stride_k : &(float){0.0f},
-                   sizeof(float));
+            proof_set(p->element, dst->image, c * p->ldd + i,
+                      i < p->len ? proof_get(p->element, src->image, i * p->stride_len + c * p->stride_k)
+                                 : 0.0);
     proof_case_label(session, "len %lld, width %lld, k %lld, stride_len %lld, stride_k %lld, ldd %lld",
                      (long long)p->len, (long long)p->width, (long long)p->k, (long long)p->stride_len,
                      (long long)p->stride_k, (long long)p->ldd);
@@ -63,12 +63,12 @@ static void choose_strides(pack_case *p, proof_random *random)
         p->stride_k = 0;
 }
 
-static void pack_cases(proof_session *session, const gml_kernel_set *set)
+static void pack_cases(proof_session *session, const gml_gemm_kernels *kernels)
 {
     const int64_t count = session->options->thorough ? 100000 : 4000;
     proof_random random = proof_random_seeded(session->options->seed, 3);
     for (int64_t i = 0; i < count; i++) {
-        pack_case p = {.pack = set->pack_f32};
+        pack_case p = {.pack = kernels->pack, .element = (size_t)kernels->element};
         p.width = proof_once_in(&random, 4) ? proof_between(&random, 0, 100) : proof_between(&random, 0, 34);
         p.len = proof_once_in(&random, 2) ? p.width : proof_between(&random, 0, p.width);
         p.k = proof_once_in(&random, 8) ? proof_between(&random, 100, GML_KC0_F32)
@@ -151,13 +151,12 @@ static void map_cases(proof_session *session, gml_map_f32_fn *map, float (*formu
 void proof_kernels_vector(proof_session *session, const gml_kernel_set *set)
 {
     char name[48];
-    proof_kernel_name(name, "pack_f32", set);
-    if (proof_kernel_begin(session, name))
-        pack_cases(session, set);
-    proof_kernel_name(name, "exp2_f32", set);
-    if (proof_kernel_begin(session, name))
+    if (proof_kernel_begin(session, proof_kernel_name(name, "pack", "f32", set)))
+        pack_cases(session, set->gemm_f32);
+    if (proof_kernel_begin(session, proof_kernel_name(name, "pack", "f64", set)))
+        pack_cases(session, set->gemm_f64);
+    if (proof_kernel_begin(session, proof_kernel_name(name, "exp2", "f32", set)))
         map_cases(session, set->exp2_f32, spec_exp2_f32, false);
-    proof_kernel_name(name, "exp_f32", set);
-    if (proof_kernel_begin(session, name))
+    if (proof_kernel_begin(session, proof_kernel_name(name, "exp", "f32", set)))
         map_cases(session, set->exp_f32, spec_exp_f32, true);
 }

@@ -4,26 +4,32 @@
  * tiny blocks, every kernel of the set, more threads than work, no memory.
  */
 #include "proof/operations.h"
-#include "kernels/arithmetic.h"
 #include "proof/compare.h"
+#include "src/core/gemm.h"
+
+#define GEMM_PLANS 4 /* for one of each other operation: they have more to choose */
 
 typedef struct hashing {
     proof_sha256 *sha;
+    size_t element;     /* bytes: of a float or a double */
     ptrdiff_t to_image; /* from an element of the data to the one to be hashed */
 } hashing;
 
 static void hash_element(void *argument, void *element)
 {
     const hashing *h = argument;
-    const uint32_t bits = proof_canonical(*(float *)((char *)element + h->to_image));
-    const unsigned char little[4] = {(unsigned char)bits, (unsigned char)(bits >> 8),
-                                     (unsigned char)(bits >> 16), (unsigned char)(bits >> 24)};
-    proof_sha256_add(h->sha, little, sizeof little);
+    const char *at = (char *)element + h->to_image;
+    const uint64_t bits = h->element == sizeof(double) ? proof_canonical_f64(*(const double *)at)
+                                                       : proof_canonical(*(const float *)at);
+    unsigned char little[8];
+    for (int i = 0; i < 8; i++)
+        little[i] = (unsigned char)(bits >> 8 * i);
+    proof_sha256_add(h->sha, little, h->element);
 }
 
 void proof_hash_operand(proof_sha256 *sha, const proof_operand *operand, bool image)
 {
-    hashing h = {sha, image ? (char *)operand->image - (char *)operand->data : 0};
+    hashing h = {sha, operand->element, image ? (char *)operand->image - (char *)operand->data : 0};
     proof_each(operand, hash_element, &h);
 }
 
@@ -66,31 +72,70 @@ static gml_runtime runtime_for(const gml_kernel_set *set, int32_t threads, bool 
 }
 
 /* The subject's name with a kernel and what else is odd. */
-static void name_plan(proof_session *session, const char *kernel, const char *format, int64_t x, int64_t y,
-                      int64_t z, int32_t threads)
+static void name_plan(proof_session *session, const char *kernel, const char *what, int64_t number,
+                      int32_t threads)
 {
-    char blocks[64];
-    snprintf(blocks, sizeof blocks, format, (long long)x, (long long)y, (long long)z);
-    snprintf(session->subject, sizeof session->subject, "%s, %s, threads %d", kernel, blocks, (int)threads);
+    snprintf(session->subject, sizeof session->subject, "%s, %s %lld, threads %d", kernel, what,
+             (long long)number, (int)threads);
 }
 
-static void odd_gemm(proof_session *session, const gml_kernel_set *set, const gml_gemm_kernel_f32 *kernel,
-                     int32_t threads, proof_random *random)
+/* Whether the columns of B, of the product that is executed, are contiguous. */
+static bool contiguous_b(const proof_gemm *g, bool transpose)
+{
+    const proof_layout *layout = transpose ? &g->a : &g->b;
+    return layout->inner == 1 && layout->by_column == transpose;
+}
+
+/* Any legal plan for a product: any kernel of its type, path, blocks and grid. */
+static gml_gemm_plan any_gemm_plan(const gml_kernel_set *set, const proof_gemm *g, int64_t number,
+                                   int32_t threads, proof_random *random)
+{
+    gml_gemm_plan plan = {
+        .kernels = gml_gemm_kernels_of(set, g->type), .grid_m = 1, .grid_n = 1, .grid_batch = 1};
+    plan.kernel = &plan.kernels->tiles[number % plan.kernels->n_tiles];
+    plan.path = (gml_gemm_path)proof_below(random, GML_GEMM_PATHS);
+    plan.transpose = proof_once_in(random, 2);
+    const bool stream = plan.path == GML_GEMM_STREAM;
+    plan.mc = (stream ? 1 : plan.kernel->mr) * proof_log_between(random, 1, 8);
+    plan.kc = plan.kernels->kc0 * proof_between(random, 1, 3);
+    plan.nc = (stream ? plan.kernels->lanes : plan.kernel->nr) * proof_log_between(random, 1, 8);
+    plan.pack_a = !stream && proof_once_in(random, 2);
+    plan.pack_b = !stream && (!contiguous_b(g, plan.transpose) || proof_once_in(random, 2));
+    switch (proof_below(random, 3)) {
+    case 0:
+        plan.grid_batch = threads;
+        break;
+    case 1:
+        *(plan.path == GML_GEMM_PANELS ? &plan.grid_m : &plan.grid_n) = threads;
+        break;
+    default:
+        plan.grid_n = threads;
+        if (plan.path == GML_GEMM_PANELS && proof_once_in(random, 4))
+            plan.grid_m = 2;
+    }
+    return plan;
+}
+
+static void odd_gemm(proof_session *session, const gml_kernel_set *set, int64_t number, int32_t threads,
+                     proof_random *random)
 {
     char why[160];
     proof_gemm g = proof_gemm_random(random);
-    gml_gemm_plan plan = {.kernel = kernel,
-                          .mc = kernel->mr * proof_log_between(random, 1, 8),
-                          .kc = GML_KC0_F32 * proof_between(random, 1, 3),
-                          .nc = kernel->nr * proof_log_between(random, 1, 8),
-                          .grid_m = 1,
-                          .grid_n = 1};
-    *(proof_once_in(random, 2) ? &plan.grid_m : &plan.grid_n) = threads;
-    gml_runtime runtime = runtime_for(set, threads, !proof_once_in(random, 16));
-    const proof_subject subject = {.runtime = &runtime, .gemm = proof_once_in(random, 16) ? NULL : &plan};
-    name_plan(session, kernel->name, "mc %lld, kc %lld, nc %lld", plan.mc, plan.kc, plan.nc, threads);
     if (g.m == 0 || g.n == 0)
         g.m = g.n = 1; /* executors are not called without elements */
+    if (g.batch == 0)
+        g.batch = 1;
+    const gml_gemm_plan plan = any_gemm_plan(set, &g, number, threads, random);
+    gml_runtime runtime = runtime_for(set, threads, !proof_once_in(random, 16));
+    const proof_subject subject = {
+        .runtime = &runtime, .gemm = &plan, .gemm_plain = proof_once_in(random, 16)};
+    snprintf(session->subject, sizeof session->subject,
+             "%s, %s%s%s%s%s%s, mc %lld, kc %lld, nc %lld, grid %dx%dx%d", plan.kernel->name,
+             gml_gemm_path_name(plan.path), plan.transpose ? ", transposed" : "",
+             plan.pack_a ? ", pack a" : "", plan.pack_b ? ", pack b" : "",
+             subject.gemm_plain ? ", no plan" : "", runtime.allocate == refuse ? ", no memory" : "",
+             (long long)plan.mc, (long long)plan.kc, (long long)plan.nc, (int)plan.grid_m, (int)plan.grid_n,
+             (int)plan.grid_batch);
     proof_case_label(session, "gemm");
     if (!gml_gemm_plan_check(&plan, set, why, sizeof why))
         proof_fail(session, "the plan is refused: %s", why);
@@ -106,7 +151,7 @@ static void odd_softmax(proof_session *session, const gml_kernel_set *set, int32
     const gml_softmax_plan plan = {.threads = threads, .rows = proof_log_between(random, 1, 40)};
     gml_runtime runtime = runtime_for(set, threads, true);
     const proof_subject subject = {.runtime = &runtime, .softmax = &plan};
-    name_plan(session, set->softmax_f32->name, "rows of a task %lld", plan.rows, 0, 0, threads);
+    name_plan(session, set->softmax_f32->name, "rows of a task", plan.rows, threads);
     if (s.rows > 0 && s.cols > 0)
         proof_softmax_case(session, &subject, &s, NULL);
     gml_scratch_clear(&runtime);
@@ -122,7 +167,7 @@ static void odd_attention(proof_session *session, const gml_kernel_set *set,
                                      .strips = (int32_t)proof_log_between(random, 1, GML_MAX_STRIPS)};
     gml_runtime runtime = runtime_for(set, threads, !proof_once_in(random, 16));
     const proof_subject subject = {.runtime = &runtime, .attention = proof_once_in(random, 8) ? NULL : &plan};
-    name_plan(session, kernel->name, "strips %lld", plan.strips, 0, 0, threads);
+    name_plan(session, kernel->name, "strips", plan.strips, threads);
     proof_case_label(session, "attention");
     if (!gml_attention_plan_check(&plan, set, a.head_dim, a.v_head_dim, why, sizeof why))
         proof_fail(session, "the plan is refused: %s", why);
@@ -135,7 +180,8 @@ void proof_odd_plans(proof_session *session, const gml_kernel_set *set, int32_t 
 {
     for (int64_t i = 0; i < count; i++) {
         proof_random random = generator(session, i, 3);
-        odd_gemm(session, set, &set->gemm_f32[i % set->n_gemm_f32], threads, &random);
+        for (int64_t j = 0; j < GEMM_PLANS; j++)
+            odd_gemm(session, set, i + j, threads, &random);
         odd_softmax(session, set, threads, &random);
         odd_attention(session, set, &set->attention_f32[i % set->n_attention_f32], threads, &random);
     }

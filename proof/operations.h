@@ -10,13 +10,15 @@
 #include "src/core/plan.h"
 #include "src/core/runtime.h"
 #include <gemmule/context.h>
+#include <gemmule/types.h>
 
 /* Who computes: the public interface in a context, or an executor with a plan (NULL: its path for want of
  * memory). A subject NULL is the specification itself, for its hash. */
 typedef struct proof_subject {
     gml_context *context;
-    gml_runtime *runtime; /* NULL: the public interface */
-    const gml_gemm_plan *gemm;
+    gml_runtime *runtime;      /* NULL: the public interface */
+    const gml_gemm_plan *gemm; /* never NULL: packed operands are made for it        */
+    bool gemm_plain;           /* the path for want of memory, by a plan that is NULL */
     const gml_softmax_plan *softmax;
     const gml_attention_plan *attention;
 } proof_subject;
@@ -25,12 +27,40 @@ typedef struct proof_layout {
     bool by_column;
     int64_t inner; /* the smaller stride, 1 in the usual storage orders     */
     int64_t gap;   /* what the larger stride exceeds its least value by     */
+    bool power;    /* ... which then is rounded up to a power of two        */
 } proof_layout;
 
+/* How a product is asked for through the public interface. */
+typedef enum proof_call {
+    PROOF_SIMPLE,     /* gml_gemm_f32 or gml_gemm_f64, where they can say the problem   */
+    PROOF_DESCRIPTOR, /* gml_gemm                                                       */
+    PROOF_PLAN,       /* a plan, made without addresses, and run                        */
+    PROOF_CALLS
+} proof_call;
+
+/* Where the matrices of a batch lie. */
+typedef enum proof_batching {
+    PROOF_STRIDED,     /* one behind the other                                          */
+    PROOF_INTERLEAVED, /* row by row, or column by column, as heads of attention do     */
+    PROOF_LISTED,      /* anywhere, in lists of pointers; at most PROOF_LIST            */
+    PROOF_BATCHINGS
+} proof_batching;
+
+#define PROOF_LIST 12
+
 typedef struct proof_gemm {
+    gml_type type;
     int64_t m, n, k;
-    float alpha, beta;
+    double alpha, beta; /* values of the type */
     proof_layout a, b, c;
+    int64_t batch;
+    proof_batching batching;
+    bool shared_a, shared_b; /* one matrix for the whole batch                  */
+    bool packed_a, packed_b; /* packed before, and so shared as well            */
+    bool bias_m, bias_n;
+    int32_t activation;
+    proof_call call;
+    int32_t threads; /* of the call, unless simple; 0: the context decides     */
     proof_values values;
     uint64_t seed;
 } proof_gemm;

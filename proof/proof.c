@@ -19,20 +19,27 @@ static void list_kernel(proof_report *report, const char *name, const gml_kernel
     snprintf(kernel->name, sizeof kernel->name, "%s", name);
 }
 
+static void list_gemm(proof_report *report, const gml_gemm_kernels *kernels, const gml_kernel_set *set)
+{
+    static const char *const ops[] = {"gemm_rows", "gemm_dots", "gemm_update", "gemm_finish", "pack"};
+    char name[48];
+    for (int i = 0; i < kernels->n_tiles; i++)
+        list_kernel(report, kernels->tiles[i].name, set);
+    for (size_t i = 0; i < sizeof ops / sizeof *ops; i++)
+        list_kernel(report, proof_kernel_name(name, ops[i], kernels->type, set), set);
+}
+
 static void list_kernels(proof_report *report)
 {
     for (const gml_kernel_set *const *set = gml_sets(); *set; set++) {
-        static const char *const stems[] = {"pack_f32", "exp2_f32", "exp_f32"};
         char name[48];
-        for (int i = 0; i < (*set)->n_gemm_f32; i++)
-            list_kernel(report, (*set)->gemm_f32[i].name, *set);
+        list_gemm(report, (*set)->gemm_f32, *set);
+        list_gemm(report, (*set)->gemm_f64, *set);
         list_kernel(report, (*set)->softmax_f32->name, *set);
         for (int i = 0; i < (*set)->n_attention_f32; i++)
             list_kernel(report, (*set)->attention_f32[i].name, *set);
-        for (int i = 0; i < 3; i++) {
-            proof_kernel_name(name, stems[i], *set);
-            list_kernel(report, name, *set);
-        }
+        list_kernel(report, proof_kernel_name(name, "exp2", "f32", *set), *set);
+        list_kernel(report, proof_kernel_name(name, "exp", "f32", *set), *set);
     }
 }
 
@@ -72,6 +79,8 @@ static void prove_set(proof_session *session, const gml_kernel_set *set)
     const proof_options *options = session->options;
     if (options->parts & PROOF_KERNELS) {
         proof_kernels_gemm(session, set);
+        proof_kernels_stream(session, set);
+        proof_kernels_finish(session, set);
         proof_kernels_softmax(session, set);
         proof_kernels_attention(session, set);
         proof_kernels_vector(session, set);

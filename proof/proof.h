@@ -84,4 +84,8 @@ bool proof_specification_hash(char hex[65]);
 double proof_exp2_error(uint32_t first, uint32_t step, uint64_t count);
 double proof_exp_error(uint32_t first, uint32_t step, uint64_t count);
 
+/* The same for an activation (gml_activation) of any finite argument, in units of 2^-24 of the larger of the correct
+ * result and 2^-24. */
+double proof_activation_error(int32_t activation, uint32_t first, uint32_t step, uint64_t count);
+
 #endif

@@ -15,9 +15,10 @@ bool proof_available(const gml_kernel_set *set)
     return (set->needs & ~gml_cpu_features()) == 0;
 }
 
-void proof_kernel_name(char name[48], const char *stem, const gml_kernel_set *set)
+const char *proof_kernel_name(char name[48], const char *op, const char *type, const gml_kernel_set *set)
 {
-    snprintf(name, 48, "%s_%s", stem, set->isa);
+    snprintf(name, 48, "%s_%s_%s", op, type, set->isa);
+    return name;
 }
 
 bool proof_kernel_begin(proof_session *session, const char *name)

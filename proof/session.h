@@ -20,8 +20,8 @@ typedef struct proof_session {
     proof_report *report;
     proof_arena *arena;
     proof_kernel *kernel; /* whose cases these are, or NULL             */
-    char subject[96];     /* "avx2, 2 threads": the start of each label */
-    char label[256];
+    char subject[144];    /* "avx2, 2 threads": the start of each label */
+    char label[512];
     int64_t shown;    /* findings                                   */
     int64_t progress; /* second of the last progress line           */
 } proof_session;
@@ -44,8 +44,8 @@ void proof_fail(proof_session *session, const char *format, ...) __attribute__((
 /* Chooses the kernel whose cases follow; false when the options exclude it or this CPU cannot run it. */
 bool proof_kernel_begin(proof_session *session, const char *name);
 
-/* The name of a kernel that stands in no row of its own: "pack_f32" of set avx2 is "pack_f32_avx2". */
-void proof_kernel_name(char name[48], const char *stem, const gml_kernel_set *set);
+/* The name of a kernel that stands in no row of its own: "pack" for "f32" of set avx2 is "pack_f32_avx2". Returns name. */
+const char *proof_kernel_name(char name[48], const char *op, const char *type, const gml_kernel_set *set);
 
 /* True for every case when thorough, otherwise once in `n`. */
 bool proof_sampled(const proof_session *session, proof_random *random, int64_t n);
@@ -58,6 +58,8 @@ proof_edge proof_any_edge(proof_random *random);
 
 /* The parts. */
 void proof_kernels_gemm(proof_session *session, const gml_kernel_set *set);
+void proof_kernels_stream(proof_session *session, const gml_kernel_set *set); /* rows, dots and update */
+void proof_kernels_finish(proof_session *session, const gml_kernel_set *set);
 void proof_kernels_softmax(proof_session *session, const gml_kernel_set *set);
 void proof_kernels_attention(proof_session *session, const gml_kernel_set *set);
 void proof_kernels_vector(proof_session *session, const gml_kernel_set *set); /* pack and maps */

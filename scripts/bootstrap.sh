@@ -9,7 +9,8 @@
 set -euo pipefail
 
 build=(gcc cmake ninja-build libc6-dev)
-test=("${build[@]}" g++ make binutils pkg-config check python3 clang libclang-rt-14-dev libomp-dev
+test=("${build[@]}" g++ gfortran make binutils pkg-config check python3 python3-numpy libblas-dev
+    libblas-test clang libclang-rt-14-dev libomp-dev
     gcc-aarch64-linux-gnu libc6-dev-arm64-cross binutils-aarch64-linux-gnu qemu-user libbenchmark-dev)
 bench=("${build[@]}" g++ libbenchmark-dev)
 

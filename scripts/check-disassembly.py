@@ -5,8 +5,11 @@
     scripts/check-disassembly.py --objdump OBJDUMP --set kernels/<isa>/set.c OBJECT...
 
 A k-loop is an innermost loop that does nothing with vectors but load them, broadcast them and feed them to fused
-multiply-adds. In every k-loop there is no access to the stack. The largest k-loop of each register tile in the table
-has mr * nr / lanes fused multiply-adds a step, and the loads a step that the table states.
+multiply-adds. In every k-loop there is no access to the stack. The k-loop of each register tile in the tables has
+mr * nr / lanes fused multiply-adds a step, and the loads a step that the table states. It is the largest one of the
+functions whose names begin with that of the kernel, or, where they have none, of tile_<rows>x<vectors> in the same
+object. Tiles of edges, which are in no table but have names of that form, are measured alike: rows * vectors fused
+multiply-adds and rows + vectors loads a step. Below four rows compilers may load a vector once for each of them.
 """
 import argparse
 import re
@@ -15,13 +18,15 @@ import sys
 from collections import namedtuple
 
 Instruction = namedtuple("Instruction", "address name operands")
-LANES = {"avx2": 8, "avx512": 16, "neon": 4}
+BYTES = {"avx2": 32, "avx512": 64, "neon": 16}
+ELEMENT = {"f32": 4, "f64": 8}
 
 
 class X86:
-    fma = re.compile(r"vfn?m(add|sub)\d+ps$")
+    fma = re.compile(r"vfn?m(add|sub)\d+p[sd]$")
     # What a k-loop does with vectors beside multiplying.
-    harmless = re.compile(r"vmov[au]p[sd]$|vmovdq|vbroadcast|vxorps$|vpxor|vpermilps$|vshufps$|vmovss$")
+    harmless = re.compile(
+        r"vmov([au]p[sd]|s[sd]|[dq]|ddup)$|vmovdq|vbroadcast|vxorp[sd]$|vpxor|v(permil|shuf)p[sd]$")
     jump = re.compile(r"j\w+$")
     end = re.compile(r"jmp$|ret")
     comment = "#"
@@ -137,10 +142,27 @@ def innermost_loops(machine, body):
 
 
 def table(path):
-    """The rows of the register tiles: name, mr, nr, loads."""
+    """The rows of the register tiles: name, type, mr, nr, loads."""
     text = open(path, encoding="utf-8").read()
-    rows = re.findall(r'\{"(gemm_f32_\w+)",\s*(\d+),\s*(\d+),\s*\d+,\s*(\d+),', text)
-    return [(name, int(mr), int(nr), int(loads)) for name, mr, nr, loads in rows]
+    rows = re.findall(r'\{"(gemm_(f32|f64)_\w+)",\s*(\d+),\s*(\d+),\s*\d+,\s*(\d+),', text)
+    return [(name, element, int(mr), int(nr), int(loads)) for name, element, mr, nr, loads in rows]
+
+
+def count(machine, loop):
+    """The fused multiply-adds and the loads of a loop."""
+    return sum(bool(machine.fma.match(i.name)) for i in loop), sum(machine.loads(i) for i in loop)
+
+
+def compare(machine, name, loop, fmas_a_step, loads_a_step):
+    """A line on the loop, and the finding where it is not of so many operations a step."""
+    fmas, loads = count(machine, loop)
+    steps = fmas / fmas_a_step
+    line = f"{name}: {steps:g} steps, {fmas} FMAs, {loads} loads, {len(loop)} instructions"
+    if fmas % fmas_a_step:
+        return line, f"{line}: FMAs are no multiple of {fmas_a_step}, those of a step"
+    if loads != loads_a_step * steps:
+        return line, f"{line}: {loads / steps:g} loads a step instead of {loads_a_step}"
+    return f"{line}; {len(loop) / fmas:.2f} instructions an FMA", None
 
 
 def main():
@@ -153,42 +175,55 @@ def main():
     machine = Arm if isa == "neon" else X86
 
     findings = []
-    k_loops = 0
-    bodies = {}  # the k-loops of each function
+    objects = []  # of each object, the k-loops of each function
     for path in options.objects:
+        loops_of = {}
         for name, body in functions(machine, options.objdump, path).items():
             frame = machine.has_frame(body)
-            loops = [loop for loop in innermost_loops(machine, body) if is_k_loop(machine, loop)]
-            bodies[name] = loops
-            k_loops += len(loops)
-            for loop in loops:
-                for i in loop:
-                    if machine.stack(i, frame):
-                        findings.append(f"{name}: a k-loop uses the stack: {i.address:x}: {i.name} {i.operands}")
+            loops_of[name] = [loop for loop in innermost_loops(machine, body) if is_k_loop(machine, loop)]
+            for i in (i for loop in loops_of[name] for i in loop):
+                if machine.stack(i, frame):
+                    findings.append(f"{name}: a k-loop uses the stack: {i.address:x}: {i.name} {i.operands}")
+        objects.append(loops_of)
+
+    def largest(loops_of, belongs):
+        loops = [loop for name in loops_of if belongs(name) for loop in loops_of[name]]
+        return max(loops, key=lambda loop: count(machine, loop)[0], default=None)
 
     rows = table(options.set)
-    if not rows:
-        findings.append(f"{options.set}: no register tile was found in the table")
-    for name, mr, nr, loads in rows:
-        loops = bodies.get("gml_" + name)
-        if not loops:
+    for element in ELEMENT:
+        if element not in (row[1] for row in rows):
+            findings.append(f"{options.set}: no register tile of {element} was found in the tables")
+    for name, element, mr, nr, loads in rows:
+        vectors = nr * ELEMENT[element] // BYTES[isa]
+        symbol = "gml_" + name
+        loops_of = next((o for o in objects if symbol in o), {})
+        loop = largest(loops_of, lambda f: f.startswith(symbol)) or largest(
+            loops_of, lambda f: f.split(".")[0] == f"tile_{mr}x{vectors}")
+        if not loop:
             findings.append(f"{name}: no k-loop was found")
             continue
-        loop = max(loops, key=lambda l: sum(bool(machine.fma.match(i.name)) for i in l))
-        fmas = sum(bool(machine.fma.match(i.name)) for i in loop)
-        loaded = sum(machine.loads(i) for i in loop)
-        step = mr * nr // LANES[isa]
-        steps = fmas / step
-        line = f"{name}: {steps:g} steps, {fmas} FMAs, {loaded} loads, {len(loop)} instructions"
-        if fmas % step:
-            findings.append(f"{line}: FMAs are no multiple of {step}, those of a step")
-        elif loaded != loads * steps:
-            findings.append(f"{line}: {loaded / steps:g} loads a step, the table says {loads}")
-        print(f"{line}; {len(loop) / fmas:.2f} instructions an FMA")
+        line, finding = compare(machine, name, loop, mr * vectors, loads)
+        print(line)
+        if finding:
+            findings.append(finding)
+    for loops_of in objects if machine is X86 else []:
+        for name in loops_of:
+            tile = re.match(r"tile_(\d+)x(\d+)(\.|$)", name)
+            if not tile:
+                continue
+            height, vectors = int(tile[1]), int(tile[2])
+            loop = largest(loops_of, lambda f: f == name)
+            if not loop:
+                findings.append(f"{name}: no k-loop was found")
+            elif height > 3:
+                finding = compare(machine, name, loop, height * vectors, height + vectors)[1]
+                findings += [finding] if finding else []
 
     for finding in findings:
         print(finding)
-    print(f"{isa}: {k_loops} k-loops in {len(bodies)} functions, {len(findings)} findings")
+    k_loops = sum(len(loops) for loops_of in objects for loops in loops_of.values())
+    print(f"{isa}: {k_loops} k-loops in {sum(map(len, objects))} functions, {len(findings)} findings")
     return 1 if findings else 0
 
 

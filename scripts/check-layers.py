@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-SOURCE = {".c", ".h", ".inc", ".cc", ".cpp", ".def"}
+SOURCE = {".c", ".h", ".inc", ".cc", ".cpp", ".def", ".f90"}
 SCRIPT = {".py", ".sh", ".cmake"}
 LINES = 500
 
@@ -21,13 +21,14 @@ LIBRARY = rf"{PUBLIC}|{CONTRACT}|src/(api|plan|core)/\w+\.h"
 ROOMS = [
     ("include/gemmule/", PUBLIC),
     ("kernels/arithmetic.h", r"$^"),
-    ("kernels/kernel.h", r"isa\.def"),
+    ("kernels/kernel.h", rf"{PUBLIC}|isa\.def"),
     ("kernels/isa.def", r"$^"),
     ("src/core/select.c", r"src/core/select\.h|kernels/isa\.def"),
     ("src/core/", rf"{PUBLIC}|{CONTRACT}|src/core/\w+\.h"),
     ("src/plan/", rf"{PUBLIC}|{CONTRACT}|src/(plan|core)/\w+\.h"),
     ("src/api/", LIBRARY),
-    ("blas/", rf"{PUBLIC}|blas/\w+\.h"),
+    ("blas/", rf"{PUBLIC}|blas/\w+\.(h|inc)"),
+    ("fortran/", r"$^"),
     ("proof/spec/", rf"{PUBLIC}|kernels/arithmetic\.h|proof/spec/\w+\.h"),
     ("proof/", rf"{LIBRARY}|proof/(spec/)?\w+\.h"),
     ("tune/", rf"{LIBRARY}|proof/(spec/)?\w+\.h|tune/\w+\.h"),
@@ -41,7 +42,10 @@ KERNEL_SYSTEM = {"math.h", "stdbool.h", "stddef.h", "stdint.h", "string.h"}
 INTRINSICS = re.compile(r"\w*mmintrin\.h|x86intrin\.h|arm_(neon|sve|sme|acle)\.h")
 INTRINSICS_ROOMS = re.compile(r"kernels/(?!ref/)\w+/|bench/|tests/")
 MARK = re.compile(r"\b(TO" r"DO|FIX" r"ME|XX" r"X|HA" r"CK)\b|#\s*if 0\b")
-KERNEL_NAME = r"gml_(gemm_f32_\d+x\d+|attention_f32_\d+|softmax_(reduce|scale)_f32|pack_f32|exp2?_f32)_{isa}"
+KERNEL_NAME = (
+    r"gml_(gemm_f(32|64)_\d+x\d+|gemm_(rows|dots|update|finish)_f(32|64)|pack_f(32|64)|"
+    r"attention_f32_\d+|softmax_(reduce|scale)_f32|exp2?_f32)_{isa}"
+)
 
 findings = []
 

@@ -96,6 +96,8 @@ refuse "--threads needs a value" explain gemm 3 4 5 --threads
 refuse "--json takes no value" explain gemm 3 4 5 --json=yes
 refuse "no kernel set 'sse9'" explain gemm 3 4 5 --isa sse9
 refuse "softmax has no option --causal" explain softmax 3 4 --causal
+refuse "softmax has no option --type" explain softmax 3 4 --type f64
+refuse "--type is 'f16'" explain gemm 3 4 5 --type f16
 refuse "must be a multiple of --kv-heads" explain attention 1 6 4 4 8 --kv-heads 4
 refuse "--repeat is '0'" demo --repeat 0
 refuse "No such file or directory" demo --data "$scratch/nowhere"
@@ -119,12 +121,17 @@ expect 0 info
 says "sse9"
 says "many"
 json 'x["isa"]["environment"] == "sse9" and x["isa"]["ignored"]' info --json
+command="env GEMMULE_VERBOSE=yes $*"
+json 'x["traces"]["ignored"] and not x["traces"]["on"]' info --json
 command="$*"
 
 # explain
 expect 0 explain gemm 300 200 1000
 says "L2"
 json 'x["threads"] == 1 and x["source"] == "model"' explain gemm 2048 2048 2048 --trans-b --threads 1 --json
+json 'x["kernel"].startswith("gemm_f64") and x["path"] == "panels"' explain gemm 900 800 700 --type f64 --json
+json 'x["path"] == "stream" and x["kernel"].startswith("gemm_dots_f32")' explain gemm 2 4096 4096 --trans-b --json
+json 'x["small"]' explain gemm 4 4 4 --json
 json 'x["scratch"]["per_thread"] <= 8 << 20' \
     explain attention 1 32 4096 65536 128 --kv-heads 8 --causal --json
 json 'x["isa"] == "ref"' explain softmax 4096 100000 --isa=ref --json

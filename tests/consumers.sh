@@ -40,6 +40,32 @@ mkdir "$scratch/pkgconfig"
 quiet make -C "$scratch/pkgconfig" -f "$source/tests/consumer-pkgconfig/Makefile" \
     SOURCE="$source/tests/consumer-cmake" CC="$compiler" CXX="$cxx"
 
+blas=()
+if [ -e "$pc/gemmule-blas.pc" ]; then
+    quiet make -C "$scratch/pkgconfig" -f "$source/tests/consumer-pkgconfig/Makefile" blas \
+        SOURCE="$source/tests/consumer-cmake" CC="$compiler"
+    blas=(consumer-blas consumer-blas-static)
+fi
+for program in "${blas[@]/#/cmake/}" "${blas[@]/#/pkgconfig/}"; do
+    [[ $("$scratch/$program") == "the matrix product under the names of the BLAS" ]] || {
+        echo "consumers: $program failed" >&2
+        exit 1
+    }
+done
+
+fortran=()
+if [ -e "$pc/gemmule-fortran.pc" ]; then
+    quiet make -C "$scratch/pkgconfig" -f "$source/tests/consumer-pkgconfig/Makefile" fortran \
+        EXAMPLE="$source/examples/fortran-gemm.f90" FC=gfortran
+    fortran=(fortran-module fortran-source)
+fi
+for program in "${fortran[@]}"; do
+    "$scratch/pkgconfig/$program" | diff -u "$source/examples/fortran-gemm.expected" - || {
+        echo "consumers: $program prints something else than the example" >&2
+        exit 1
+    }
+done
+
 version=$(pkg-config --modversion gemmule)
 for directory in cmake pkgconfig; do
     for program in consumer-c consumer-c-static consumer-cpp consumer-cpp-static; do
@@ -87,4 +113,4 @@ if [ -x "$prefix/bin/gemmule" ]; then
         exit 1
     }
 fi
-echo "8 consumers and the example of the README, against $(find "$prefix" -type f | wc -l) installed files of version $version"
+echo "$((8 + 2 * ${#blas[@]} + ${#fortran[@]})) consumers and the example of the README, against $(find "$prefix" -type f | wc -l) installed files of version $version"

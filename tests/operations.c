@@ -25,6 +25,7 @@ enum {
 };
 
 static float *pool;     /* in [-1, 1) */
+static double *doubles; /* the same   */
 static float *denormal; /* the same, near the smallest normal number */
 static uint8_t *keep;
 static float *expected[OPERATIONS];
@@ -74,6 +75,100 @@ static gml_status gemm_denormal(gml_context *context, float *c)
 static void specify_gemm_denormal(float *c)
 {
     spec_gemm_f32(M, N, K / 4, 0.75f, denormal, K / 4, 1, pool, N, 1, 0.0f, c, N, 1);
+}
+
+/* Few rows, whose path has no blocks of A; and an alpha that is 0 where denormal numbers are. */
+static gml_status gemm_thin(gml_context *context, float *c)
+{
+    return gml_gemm_f32(context, 3, 2 * N, K, 0x1p-130f, pool, K, 1, pool + 5, 1, K, 0.0f, c, 2 * N, 1);
+}
+
+static void specify_gemm_thin(float *c)
+{
+    spec_gemm_f32(3, 2 * N, K, 0x1p-130f, pool, K, 1, pool + 5, 1, K, 0.0f, c, 2 * N, 1);
+}
+
+static gml_status gemm_double(gml_context *context, float *c)
+{
+    return gml_gemm_f64(context, M, N, K, -1.5, doubles, K, 1, doubles + 7, N, 1, 0.0, (double *)c, N, 1);
+}
+
+static void specify_gemm_double(float *c)
+{
+    spec_gemm_f64(M, N, K, -1.5, doubles, K, 1, doubles + 7, N, 1, 0.0, (double *)c, N, 1);
+}
+
+/* A batch with an epilogue; B is the same for all. */
+static gml_gemm_problem batch_problem(float *c)
+{
+    gml_gemm_problem p = GML_GEMM_PROBLEM_INIT;
+    p.type = GML_F32;
+    p.m = M, p.n = N, p.k = K;
+    p.a = pool, p.rs_a = K, p.cs_a = 1;
+    p.b = pool + 7, p.rs_b = N, p.cs_b = 1;
+    p.c = c, p.rs_c = N, p.cs_c = 1;
+    p.batch = BATCH;
+    p.bs_a = M * K, p.bs_c = M * N;
+    p.bias_m = pool + 3, p.bias_n = pool + 17;
+    p.activation = GML_ACTIVATION_GELU_ERF;
+    return p;
+}
+
+static gml_status gemm_batch(gml_context *context, float *c)
+{
+    const gml_gemm_problem p = batch_problem(c);
+    return gml_gemm(context, &p);
+}
+
+static void specify_gemm_batch(float *c)
+{
+    for (int l = 0; l < BATCH; l++, c += M * N) {
+        spec_gemm_f32(M, N, K, 1.0f, pool + l * M * K, K, 1, pool + 7, N, 1, 0.0f, c, N, 1);
+        spec_epilogue_f32(M, N, pool + 3, pool + 17, GML_ACTIVATION_GELU_ERF, c, N, 1);
+    }
+}
+
+/* Objects may fail for want of memory; the call without them does not. */
+static gml_status gemm_plan(gml_context *context, float *c)
+{
+    gml_gemm_problem p = batch_problem(c);
+    p.c = NULL;
+    gml_plan *plan;
+    gml_status status = gml_plan_create_gemm(&plan, context, &p);
+    if (status == GML_ERR_MEMORY)
+        return gemm_batch(context, c);
+    if (status != GML_OK)
+        return status;
+    status = gml_plan_run_gemm(plan, p.a, p.b, c);
+    gml_plan_destroy(plan);
+    return status;
+}
+
+static gml_status gemm_packed(gml_context *context, float *c)
+{
+    gml_gemm_problem p = batch_problem(c);
+    gml_packed *packed;
+    gml_status status = gml_gemm_pack_b(&packed, context, &p);
+    if (status == GML_ERR_MEMORY)
+        return gemm_batch(context, c);
+    if (status != GML_OK)
+        return status;
+    p.b = NULL;
+    p.packed_b = packed;
+    status = gml_gemm(context, &p);
+    gml_packed_destroy(packed);
+    return status;
+}
+
+/* A long k and a small C, by columns. */
+static gml_status gemm_long(gml_context *context, float *c)
+{
+    return gml_gemm_f32(context, 9, 11, 8 * K, 1.0f, pool, 1, 9, pool, 1, 8 * K, 0.0f, c, 1, 9);
+}
+
+static void specify_gemm_long(float *c)
+{
+    spec_gemm_f32(9, 11, 8 * K, 1.0f, pool, 1, 9, pool, 1, 8 * K, 0.0f, c, 1, 9);
 }
 
 static gml_softmax_problem softmax_problem(float *y)
@@ -191,14 +286,20 @@ static void specify_attention_denormal(float *o)
 #define ATTENTION_FLOATS (BATCH * HEADS * Q * (V_DIM + 1))
 
 const operation operations[OPERATIONS] = {
-    {"gemm", (size_t)M *LDC, gemm, specify_gemm},
-    {"gemm transposed", (size_t)M *N, gemm_transposed, specify_gemm_transposed},
-    {"gemm large", (size_t)12 * M *N, gemm_large, specify_gemm_large},
-    {"gemm denormal", (size_t)M *N, gemm_denormal, specify_gemm_denormal},
-    {"softmax", (size_t)ROWS *COLS, softmax, specify_softmax},
-    {"attention", ATTENTION_FLOATS, attention, specify_attention},
-    {"attention masked", ATTENTION_FLOATS, attention_masked, specify_attention_masked},
-    {"attention denormal", ATTENTION_FLOATS, attention_denormal, specify_attention_denormal},
+    {"gemm", (size_t)M *LDC, false, gemm, specify_gemm},
+    {"gemm transposed", (size_t)M *N, false, gemm_transposed, specify_gemm_transposed},
+    {"gemm large", (size_t)12 * M *N, false, gemm_large, specify_gemm_large},
+    {"gemm denormal", (size_t)M *N, false, gemm_denormal, specify_gemm_denormal},
+    {"gemm thin", (size_t)6 * N, false, gemm_thin, specify_gemm_thin},
+    {"gemm long", 9 * 11, false, gemm_long, specify_gemm_long},
+    {"gemm double", (size_t)2 * M *N, false, gemm_double, specify_gemm_double},
+    {"gemm batch", (size_t)BATCH *M *N, false, gemm_batch, specify_gemm_batch},
+    {"gemm plan", (size_t)BATCH *M *N, true, gemm_plan, specify_gemm_batch},
+    {"gemm packed", (size_t)BATCH *M *N, true, gemm_packed, specify_gemm_batch},
+    {"softmax", (size_t)ROWS *COLS, false, softmax, specify_softmax},
+    {"attention", ATTENTION_FLOATS, false, attention, specify_attention},
+    {"attention masked", ATTENTION_FLOATS, false, attention_masked, specify_attention_masked},
+    {"attention denormal", ATTENTION_FLOATS, false, attention_denormal, specify_attention_denormal},
 };
 
 static void *allocate(size_t count, size_t bytes)
@@ -215,12 +316,14 @@ void operations_prepare(void)
 {
     pool = allocate(POOL, sizeof *pool);
     denormal = allocate(POOL, sizeof *denormal);
+    doubles = allocate(POOL, sizeof *doubles);
     keep = allocate(POOL, 1);
     uint32_t state = 1;
     for (int i = 0; i < POOL; i++) {
         state = state * 1664525u + 1013904223u;
         pool[i] = (float)((int32_t)state >> 8) * 0x1p-23f;
         denormal[i] = pool[i] * 0x1p-130f;
+        doubles[i] = (double)pool[i] / 3.0;
         keep[i] = state % 7 != 0;
     }
     memset(keep + KV, 0, KV); /* the second batch entry of the masked attention sees nothing */

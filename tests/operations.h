@@ -2,8 +2,8 @@
  *
  * All operations on fixed problems, through the public interface alone, with the bits the specification gives: for
  * tests of where and how calls are made (forks, small stacks, foreign threads, other rounding), not of what is
- * computed. The problems take every path of the executors: several blocks along k, several segments and key blocks,
- * ragged edges, masks, denormal numbers.
+ * computed. The problems take every path of the executors: several blocks along k, few rows, batches, plans, packed
+ * operands, several segments and key blocks, ragged edges, masks, denormal numbers.
  */
 #ifndef GML_TESTS_OPERATIONS_H
 #define GML_TESTS_OPERATIONS_H
@@ -14,11 +14,12 @@
 typedef struct operation {
     const char *name;
     size_t floats; /* of the result */
+    bool creates;  /* objects in the context, each time */
     gml_status (*run)(gml_context *context, float *result);
     void (*specify)(float *result);
 } operation;
 
-enum { OPERATIONS = 8 };
+enum { OPERATIONS = 14 };
 extern const operation operations[OPERATIONS];
 
 /* Makes the operands and the results of the specification; once in a process, before the first operation_right.

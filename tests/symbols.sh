@@ -26,6 +26,7 @@ writable='
 default_context     the shared default context
 environment         the environment, read once
 once                guards both of them
+gml_context_made    the address of the default context, from when it is made
 serial              set in a forked child, never cleared
 sentence            one a thread: the reason of its last failure
 '
@@ -37,10 +38,14 @@ difference=$(diff <(echo "$declared") <(echo "$exported")) ||
 [ "$(echo "$declared" | wc -l)" -ge 10 ] || finding "fewer than 10 declarations were found: is the pattern right?"
 
 imported=$("${tool}nm" -D --undefined-only "$library" | awk '{ sub(/@.*/, "", $2); print $2 }' | sort)
-forbidden='^(_?exit|_Exit|quick_exit|abort|__assert_fail|raise|kill|signal|sigaction|longjmp|_*longjmp_chk|setenv|putenv|system|popen|exec.*|fork|socket|connect|(f|d|vf|v|vd)?printf|__.*printf_chk|puts|fputs|putchar|fwrite|write|perror|stdout|stderr|pthread_create|setlocale|atexit|srand|rand)$'
+forbidden='^(_?exit|_Exit|quick_exit|abort|__assert_fail|raise|kill|signal|sigaction|longjmp|_*longjmp_chk|setenv|putenv|system|popen|exec.*|fork|socket|connect|(f|d|vf|v|vd)?printf|__.*printf_chk|puts|fputs|putchar|fwrite|perror|stdout|stderr|pthread_create|setlocale|atexit|srand|rand)$'
 # Text into a caller's memory is no printing.
 bad=$(echo "$imported" | grep -vE '^__v?s(n)?printf_chk$' | grep -E "$forbidden" || true)
 [ -z "$bad" ] || finding "the library imports what it must not use: ${bad//$'\n'/ }"
+
+# GEMMULE_VERBOSE alone asks for a line.
+writers=$("${tool}nm" -A --undefined-only "$archive" 2>/dev/null | awk '$NF == "write" { print $1 }' | grep -v trace || true)
+[ -z "$writers" ] || finding "only src/api/trace.c writes, not ${writers//$'\n'/ }"
 
 needed=$("${tool}readelf" -d "$library" | sed -nE 's/.*NEEDED.*\[(.*)\]/\1/p')
 for name in $needed; do

@@ -116,8 +116,8 @@ START_TEST(nothing_is_allocated_when_warm)
         const long count = host.count;
         for (int round = 0; round < 3; round++)
             ck_assert(operation_right(i, context));
-        ck_assert_msg(host.count == count, "%s: allocates %ld times when warm", operations[i].name,
-                      host.count - count);
+        ck_assert_msg(host.count == count || operations[i].creates, "%s: allocates %ld times when warm",
+                      operations[i].name, host.count - count);
     }
     ck_assert_int_gt(gml_context_scratch(context), 0);
     gml_context_destroy(context);

@@ -56,6 +56,21 @@ START_TEST(descriptors)
     shorter.bias = (const float *)(uintptr_t)1;
     shorter.threads = -1;
     ck_assert_int_eq(gml_softmax_f32(NULL, &shorter), GML_OK);
+
+    gml_gemm_problem product = GML_GEMM_PROBLEM_INIT;
+    ck_assert_uint_eq(product.size, sizeof product);
+    ck_assert(product.alpha == 1.0 && product.beta == 0.0 && product.batch == 1 && !product.label);
+    product.type = GML_F32;
+    product.m = product.n = product.k = 2;
+    product.a = memory, product.rs_a = 2, product.cs_a = 1;
+    product.b = memory + 1024, product.rs_b = 2, product.cs_b = 1;
+    product.c = memory + 2048, product.rs_c = 2, product.cs_c = 1;
+    product.size = offsetof(gml_gemm_problem, bias_m);
+    product.bias_m = (const void *)(uintptr_t)1;
+    product.activation = -1;
+    ck_assert_int_eq(gml_gemm(NULL, &product), GML_OK);
+    product.size = SIZE_MAX;
+    ck_assert_int_eq(gml_gemm(NULL, &product), GML_ERR_DESCRIPTOR);
 }
 END_TEST
 

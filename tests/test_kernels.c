@@ -4,9 +4,11 @@
  * do what no kernel may.
  */
 #include "proof/arena.h"
+#include "proof/compare.h"
 #include "proof/proof.h"
 #include "proof/trap.h"
 #include "tests/suite.h"
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -105,9 +107,44 @@ START_TEST(a_stray_write_is_seen)
 }
 END_TEST
 
+/* Doubles are poisoned, filled and compared as such: every bit counts, but for the kind of a NaN. */
+START_TEST(doubles_are_doubles)
+{
+    proof_random random = proof_random_seeded(2, 1);
+    proof_arena *arena = proof_arena_create();
+    char text[256];
+    ck_assert_ptr_nonnull(arena);
+    const proof_operand *x = proof_place_matrix(arena, "x", sizeof(double), 3, 5, 8, 1, PROOF_AT_END);
+    double *data = x->data, *image = x->image;
+    for (int i = 0; i < 21; i++) {
+        const uint64_t bits = proof_bits_f64(data[i]);
+        ck_assert(isnan(data[i]) && !(bits & UINT64_C(1) << 51)); /* signalling */
+    }
+    proof_fill(x, &random, PROOF_UNIFORM);
+    int full = 0;
+    for (int i = 0; i < 15; i++)
+        full += (double)(float)data[i / 5 * 8 + i % 5] != data[i / 5 * 8 + i % 5];
+    ck_assert_int_gt(full, 10);
+    ck_assert(isnan(data[5]));
+
+    data[2] = proof_from_bits_f64(UINT64_C(0x7ff8000000000001));
+    proof_take_images(arena);
+    data[2] = proof_from_bits_f64(UINT64_C(0xfff8000000000000));
+    ck_assert(proof_compare(arena, text, sizeof text));
+    data[9] = proof_from_bits_f64(proof_bits_f64(image[9]) ^ 1);
+    ck_assert(!proof_compare(arena, text, sizeof text));
+    ck_assert_ptr_nonnull(strstr(text, "x[1][1] is 0x"));
+    data[9] = image[9];
+    data[5] = 1.0;
+    ck_assert(!proof_compare(arena, text, sizeof text));
+    ck_assert_ptr_nonnull(strstr(text, "outside the elements of x"));
+    proof_arena_destroy(arena);
+}
+END_TEST
+
 int main(void)
 {
     return suite_run("kernels", 600,
                      (const TTest *const[]){every_kernel_is_right, an_access_beyond_an_operand_is_named,
-                                            a_stray_write_is_seen, NULL});
+                                            a_stray_write_is_seen, doubles_are_doubles, NULL});
 }

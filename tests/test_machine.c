@@ -265,6 +265,23 @@ START_TEST(budgets)
 }
 END_TEST
 
+/* A problem for each path, and extents beyond all memory. */
+static const int64_t products[][3] = {
+    {2000, 3000, 1000}, {1, 5000, 5000},          {5000, 3, 5000},          {16, 16, 100000},
+    {40, 40, 40},       {INT64_C(1) << 40, 7, 9}, {9, 9, INT64_C(1) << 40}, {100000, 100000, 100000}};
+
+static void expect_legal(const gml_machine *machine, const gml_kernel_set *set, int i, int32_t threads)
+{
+    const int64_t m = products[i / 2][0], n = products[i / 2][1], k = products[i / 2][2];
+    gml_gemm_args args = {.type = i % 2 ? GML_F64 : GML_F32, .m = m, .n = n, .k = k, .alpha = 1.0};
+    args.rs_a = k, args.cs_a = 1, args.rs_c = n, args.cs_c = 1;
+    args.rs_b = threads % 2 ? n : 1, args.cs_b = threads % 2 ? 1 : k;
+    char why[256] = "";
+    const gml_gemm_plan plan = gml_model_gemm(machine, set, &args, threads > 100 ? 50 : 1, threads);
+    ck_assert_msg(gml_gemm_plan_check(&plan, set, why, sizeof why), "%s: %lld x %lld x %lld: %s", set->isa,
+                  (long long)m, (long long)n, (long long)k, why);
+}
+
 /* Every combination of absurd reports gives increasing budgets, and plans that pass the check. */
 static void expect_sane(const gml_machine *machine, int32_t threads)
 {
@@ -273,11 +290,9 @@ static void expect_sane(const gml_machine *machine, int32_t threads)
     ck_assert(budget.l3 == 0 || (budget.l3 > budget.l2 && budget.l3 <= 4 * GB));
     if (threads < 1)
         return;
-    for (const gml_kernel_set *const *set = gml_sets(); *set; set++) {
-        char why[256] = "";
-        const gml_gemm_plan plan = gml_model_gemm(machine, *set, 2000, 3000, 1000, threads);
-        ck_assert_msg(gml_gemm_plan_check(&plan, *set, why, sizeof why), "%s", why);
-    }
+    for (const gml_kernel_set *const *set = gml_sets(); *set; set++)
+        for (int i = 0; i < 2 * (int)(sizeof products / sizeof *products); i++)
+            expect_legal(machine, *set, i, threads);
 }
 
 START_TEST(absurd_machines_are_planned_for)

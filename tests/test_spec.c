@@ -124,6 +124,115 @@ START_TEST(gemm_against_double)
 }
 END_TEST
 
+START_TEST(gemm_f64_against_long_double)
+{
+    enum { M = 5, N = 7, K = 1300 };
+    static double a[M * K], b[K * N], c[M * N], before[M * N];
+    proof_random random = proof_random_seeded(6, 1);
+    for (int i = 0; i < M * K; i++)
+        a[i] = proof_value_f64(&random, PROOF_UNIFORM);
+    for (int i = 0; i < K * N; i++)
+        b[i] = proof_value_f64(&random, PROOF_UNIFORM);
+    for (int i = 0; i < M * N; i++)
+        before[i] = c[i] = proof_value_f64(&random, PROOF_UNIFORM);
+    spec_gemm_f64(M, N, K, 1 / 3.0, a, K, 1, b, N, 1, -0.7, c, N, 1);
+    for (int i = 0; i < M; i++)
+        for (int j = 0; j < N; j++) {
+            long double sum = 0.0L;
+            double size = 0.0;
+            for (int p = 0; p < K; p++) {
+                sum += (long double)a[i * K + p] * (long double)b[p * N + j];
+                size += fabs(a[i * K + p] * b[p * N + j]);
+            }
+            const long double exact =
+                (long double)(1 / 3.0) * sum - (long double)0.7 * (long double)before[i * N + j];
+            ck_assert(fabsl((long double)c[i * N + j] - exact) <=
+                      (long double)((K + 4) * 0x1p-53 * (size + 1.0)));
+        }
+}
+END_TEST
+
+/* What is lost in one chain is kept where the next block begins a sum of its own; and products are not rounded. */
+START_TEST(gemm_has_blocks_and_fused_steps)
+{
+    static float a[GML_KC0_F32 + 2], b[GML_KC0_F32 + 2];
+    static double x[GML_KC0_F64 + 2], y[GML_KC0_F64 + 2];
+    float c;
+    double z;
+    for (int p = 0; p < GML_KC0_F32 + 2; p++)
+        b[p] = 1.0f;
+    for (int p = 0; p < GML_KC0_F64 + 2; p++)
+        y[p] = 1.0;
+    a[0] = 1.0f, a[GML_KC0_F32] = a[GML_KC0_F32 + 1] = 0x1p-24f;
+    spec_gemm_f32(1, 1, GML_KC0_F32 + 2, 1.0f, a, 1, 1, b, 1, 1, 0.0f, &c, 1, 1);
+    ck_assert(c == 1.0f + 0x1p-23f);
+    spec_gemm_f32(1, 1, GML_KC0_F32 + 1, 1.0f, a, 1, 1, b, 1, 1, 0.0f, &c, 1, 1);
+    ck_assert(c == 1.0f);
+    x[0] = 1.0, x[GML_KC0_F64] = x[GML_KC0_F64 + 1] = 0x1p-53;
+    spec_gemm_f64(1, 1, GML_KC0_F64 + 2, 1.0, x, 1, 1, y, 1, 1, 0.0, &z, 1, 1);
+    ck_assert(z == 1.0 + 0x1p-52);
+    spec_gemm_f64(1, 1, GML_KC0_F64 + 1, 1.0, x, 1, 1, y, 1, 1, 0.0, &z, 1, 1);
+    ck_assert(z == 1.0);
+
+    a[0] = -1.0f, a[1] = b[1] = 1.0f + 0x1p-13f, b[0] = 1.0f + 0x1p-12f;
+    spec_gemm_f32(1, 1, 2, 1.0f, a, 1, 1, b, 1, 1, 0.0f, &c, 1, 1);
+    ck_assert(c == 0x1p-26f);
+    x[0] = -1.0, x[1] = y[1] = 1.0 + 0x1p-30, y[0] = 1.0 + 0x1p-29;
+    spec_gemm_f64(1, 1, 2, 1.0, x, 1, 1, y, 1, 1, 0.0, &z, 1, 1);
+    ck_assert(z == 0x1p-60);
+}
+END_TEST
+
+START_TEST(biases_come_in_order)
+{
+    const float bias_m = -0x1p40f, bias_n = 1.0f;
+    const double bias_m_f64 = -0x1p60, bias_n_f64 = 1.0;
+    float c = 0x1p40f;
+    double z = 0x1p60;
+    spec_epilogue_f32(1, 1, &bias_m, &bias_n, GML_ACTIVATION_NONE, &c, 1, 1);
+    ck_assert(c == 0.0f); /* 1 would be the other order */
+    spec_epilogue_f64(1, 1, &bias_m_f64, &bias_n_f64, GML_ACTIVATION_NONE, &z, 1, 1);
+    ck_assert(z == 0.0);
+    z = -3.0;
+    spec_epilogue_f64(1, 1, NULL, &bias_n_f64, GML_ACTIVATION_RELU, &z, 1, 1);
+    ck_assert(z == 0.0 && !signbit(z));
+    z = 3.0;
+    spec_epilogue_f64(1, 1, NULL, &bias_n_f64, GML_ACTIVATION_RELU, &z, 1, 1);
+    ck_assert(z == 4.0);
+}
+END_TEST
+
+START_TEST(activations_at_their_edges)
+{
+    static const int32_t smooth[] = {GML_ACTIVATION_GELU_ERF, GML_ACTIVATION_GELU_TANH, GML_ACTIVATION_SILU};
+    ck_assert(spec_activation_f32(GML_ACTIVATION_RELU, -INFINITY) == 0.0f);
+    ck_assert(spec_activation_f32(GML_ACTIVATION_RELU, INFINITY) == INFINITY);
+    ck_assert(signbit(spec_activation_f32(GML_ACTIVATION_RELU, -0.0f)));
+    ck_assert(isnan(spec_activation_f32(GML_ACTIVATION_RELU, NAN)));
+    for (int i = 0; i < 3; i++) {
+        ck_assert(spec_activation_f32(smooth[i], 0.0f) == 0.0f &&
+                  spec_activation_f32(smooth[i], -0.0f) == 0.0f);
+        ck_assert(signbit(spec_activation_f32(smooth[i], -0.0f)));
+        ck_assert(spec_activation_f32(smooth[i], INFINITY) == INFINITY);
+        ck_assert(spec_activation_f32(smooth[i], 0x1.fffffep127f) == 0x1.fffffep127f);
+        ck_assert(spec_activation_f32(smooth[i], -0x1.fffffep127f) == 0.0f);
+        ck_assert(isnan(spec_activation_f32(smooth[i], -INFINITY)) &&
+                  isnan(spec_activation_f32(smooth[i], NAN)));
+    }
+}
+END_TEST
+
+/* The bounds of docs/arithmetic.md, over a sample of all floats. */
+START_TEST(activations_against_double)
+{
+    const uint64_t count = UINT64_C(1) << 22;
+    ck_assert(proof_activation_error(GML_ACTIVATION_RELU, 1, 1021, count) == 0.0);
+    ck_assert(proof_activation_error(GML_ACTIVATION_GELU_ERF, 1, 1021, count) <= 14.0);
+    ck_assert(proof_activation_error(GML_ACTIVATION_GELU_TANH, 1, 1021, count) <= 33.0);
+    ck_assert(proof_activation_error(GML_ACTIVATION_SILU, 1, 1021, count) <= 3.6);
+}
+END_TEST
+
 START_TEST(gemm_corners)
 {
     const float a[2] = {2, 3}, b[2] = {5, 7};
@@ -209,8 +318,10 @@ END_TEST
 int main(void)
 {
     return suite_run("spec", 120,
-                     (const TTest *const[]){sha256_of_the_standard, exp2_at_its_edges,
-                                            exp2_is_within_one_unit, exp_against_double, log2_against_double,
-                                            sums_have_lanes_and_a_tree, gemm_against_double, gemm_corners,
-                                            softmax_against_double, attention_against_double, NULL});
+                     (const TTest *const[]){
+                         sha256_of_the_standard, exp2_at_its_edges, exp2_is_within_one_unit,
+                         exp_against_double, log2_against_double, sums_have_lanes_and_a_tree,
+                         gemm_against_double, gemm_f64_against_long_double, gemm_has_blocks_and_fused_steps,
+                         biases_come_in_order, activations_at_their_edges, activations_against_double,
+                         gemm_corners, softmax_against_double, attention_against_double, NULL});
 }

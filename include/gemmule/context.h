@@ -23,6 +23,21 @@
  *   GEMMULE_ISA          the name of an instruction set (info.h); may only lower the choice.
  *                        An unknown or unavailable name is ignored, and shown by `gemmule info`.
  *   GEMMULE_NUM_THREADS  a positive number; anything else is ignored, and shown.
+ *   GEMMULE_VERBOSE      1: a line on standard error for each call that computes; 0 and anything else,
+ *                        which is shown: none.
+ *
+ * Traces. A line of GEMMULE_VERBOSE=1 is "gemmule:" and key=value pairs, separated by one blank each, no
+ * value containing one; a new version may add keys. One call of write makes a line, whatever the threads.
+ *   call      the function
+ *   label     of its descriptor: 63 characters at most, with '_' for blanks; "-" where there is none
+ *   type, the sizes and strides, the factors, and what else was asked for, by the names of the interface
+ *   lists     the operands that come from lists, of "abc", or "none"; packed and bias in the same way
+ *   path      how it was computed. GEMM: panels, stream, split (`gemmule explain`), small (no plan), scale
+ *             (no products), plain (no plan was legal). Softmax: rows. Attention: strips, rows (no plan)
+ *   kernel    its name as in `gemmule info`, or "-"
+ *   isa, threads
+ *   us        microseconds from the first decision to the last element
+ *   gflops    10^9 operations a second, two for each product of elements, masked or not; 0.0 for softmax
  */
 #ifndef GEMMULE_CONTEXT_H
 #define GEMMULE_CONTEXT_H

@@ -2,11 +2,13 @@
  *
  * Gemmule: matrix multiplication, softmax and attention on CPUs, with one answer.
  *
- * This header includes all others. Each of them also compiles alone, as C11 and as C++17.
+ * This header includes all others but blas.h, the names of the BLAS. Each of them also compiles
+ * alone, as C11 and as C++17.
  *
  *   status.h     what every call returns, and the sentence that explains a failure
  *   context.h    threads, instruction set, allocator: what a host may decide
- *   gemm.h       C = alpha * A * B + beta * C
+ *   types.h      types of elements, and functions of one element
+ *   gemm.h       C = alpha * A * B + beta * C: single products, batches, plans, packed operands
  *   softmax.h    fused scaled and masked softmax over rows
  *   attention.h  tiled attention that never stores the score matrix
  *   info.h       versions, instruction sets, what was chosen and why
@@ -24,5 +26,6 @@
 #include <gemmule/info.h>
 #include <gemmule/softmax.h>
 #include <gemmule/status.h>
+#include <gemmule/types.h>
 
 #endif

@@ -32,6 +32,27 @@
 #define AVX2_ROLLED _Pragma("GCC unroll 1")
 #endif
 
+/* Makes the compilers forget what they know of a pointer, an integer or a vector, and keep it in a register. */
+#define AVX2_OPAQUE(x)        __asm__("" : "+r"(x))
+#define AVX2_OPAQUE_VECTOR(x) __asm__("" : "+x"(x))
+
+AVX2_INLINE int64_t avx2_min(int64_t x, int64_t y)
+{
+    return x < y ? x : y;
+}
+
+AVX2_INLINE int64_t avx2_max(int64_t x, int64_t y)
+{
+    return x > y ? x : y;
+}
+
+/* The mask of the first `bytes` bytes of a vector, a multiple of 4 in 0 .. 32, in memory. */
+AVX2_INLINE const int32_t *avx2_mask_of(int64_t bytes)
+{
+    static const int32_t masks[16] = {-1, -1, -1, -1, -1, -1, -1, -1};
+    return masks + 8 - bytes / 4;
+}
+
 /* Lanes 0 .. n-1, for n in 0 .. 8. */
 AVX2_INLINE __m256i avx2_mask(int64_t n)
 {
@@ -65,6 +86,54 @@ AVX2_INLINE void avx2_store(int64_t n, float *y, __m256 x)
     }
     if (n & 1)
         _mm_store_ss(y, rest);
+}
+
+/* The same for double, n in 1 .. 4. */
+AVX2_INLINE __m256d avx2_load_f64(int64_t n, const double *x)
+{
+    return n == 4 ? _mm256_loadu_pd(x) : _mm256_maskload_pd(x, avx2_mask(2 * n));
+}
+
+AVX2_INLINE void avx2_store_f64(int64_t n, double *y, __m256d x)
+{
+    if (n == 4) {
+        _mm256_storeu_pd(y, x);
+        return;
+    }
+    __m128d rest = _mm256_castpd256_pd128(x);
+    if (n & 2) {
+        _mm_storeu_pd(y, rest);
+        rest = _mm256_extractf128_pd(x, 1);
+        y += 2;
+    }
+    if (n & 1)
+        _mm_store_sd(y, rest);
+}
+
+/* Four columns from p on of eight rows: out[q] is column p + q. */
+AVX2_INLINE void avx2_transpose_f32(const float *const *row, int64_t p, __m256 *out)
+{
+    __m256 r[4];
+    AVX2_UNROLL
+    for (int i = 0; i < 4; i++)
+        r[i] = _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(row[i] + p)), _mm_loadu_ps(row[i + 4] + p), 1);
+    const __m256 a = _mm256_unpacklo_ps(r[0], r[1]), b = _mm256_unpackhi_ps(r[0], r[1]);
+    const __m256 c = _mm256_unpacklo_ps(r[2], r[3]), d = _mm256_unpackhi_ps(r[2], r[3]);
+    out[0] = _mm256_shuffle_ps(a, c, 0x44);
+    out[1] = _mm256_shuffle_ps(a, c, 0xee);
+    out[2] = _mm256_shuffle_ps(b, d, 0x44);
+    out[3] = _mm256_shuffle_ps(b, d, 0xee);
+}
+
+/* Two columns from p on of four rows. */
+AVX2_INLINE void avx2_transpose_f64(const double *const *row, int64_t p, __m256d *out)
+{
+    __m256d r[2];
+    AVX2_UNROLL
+    for (int i = 0; i < 2; i++)
+        r[i] = _mm256_insertf128_pd(_mm256_castpd128_pd256(_mm_loadu_pd(row[i] + p)), _mm_loadu_pd(row[i + 2] + p), 1);
+    out[0] = _mm256_unpacklo_pd(r[0], r[1]);
+    out[1] = _mm256_unpackhi_pd(r[0], r[1]);
 }
 
 /* 1 + r * (C1 + r * (C2 + ... + r * C6)), for |r| <= 1/2. */
@@ -133,8 +202,13 @@ AVX2_INLINE float avx2_max_lanes(__m256 m)
 }
 
 /* The symbols of this folder, in the order of its table (set.c). */
-gml_gemm_tile_f32_fn gml_gemm_f32_6x16_avx2, gml_gemm_f32_4x24_avx2, gml_gemm_f32_12x8_avx2;
-gml_pack_f32_fn gml_pack_f32_avx2;
+gml_gemm_block_fn gml_gemm_f32_6x16_avx2, gml_gemm_f32_4x24_avx2, gml_gemm_f32_12x8_avx2;
+gml_gemm_block_fn gml_gemm_f64_6x8_avx2, gml_gemm_f64_4x12_avx2, gml_gemm_f64_12x4_avx2;
+gml_gemm_rows_fn gml_gemm_rows_f32_avx2, gml_gemm_rows_f64_avx2;
+gml_gemm_dots_fn gml_gemm_dots_f32_avx2, gml_gemm_dots_f64_avx2;
+gml_gemm_update_fn gml_gemm_update_f32_avx2, gml_gemm_update_f64_avx2;
+gml_gemm_finish_fn gml_gemm_finish_f32_avx2, gml_gemm_finish_f64_avx2;
+gml_pack_fn gml_pack_f32_avx2, gml_pack_f64_avx2;
 gml_map_f32_fn gml_exp2_f32_avx2, gml_exp_f32_avx2;
 gml_softmax_reduce_f32_fn gml_softmax_reduce_f32_avx2;
 gml_softmax_scale_f32_fn gml_softmax_scale_f32_avx2;

@@ -53,7 +53,7 @@ AVX512_INLINE void score_tile(const int rows, const int vectors, const int64_t b
         head_dim--;                                                                                          \
     } while (0)
 
-    /* The exit after each step keeps gcc from spilling: see gemm_f32.inc. Each step asks for its part of two of
+    /* The exit after each step keeps gcc from spilling: see gemm.inc. Each step asks for its part of two of
      * the next 8 keys, which after the last tile are those of the next block. */
     do {
         STEP(0);

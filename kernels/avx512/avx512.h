@@ -32,6 +32,11 @@ AVX512_INLINE __mmask16 avx512_mask(int64_t n)
     return (__mmask16)((1u << n) - 1u);
 }
 
+AVX512_INLINE int64_t avx512_min(int64_t x, int64_t y)
+{
+    return x < y ? x : y;
+}
+
 /* 1 + r * (C1 + r * (C2 + ... + r * C6)), for |r| <= 1/2. */
 AVX512_INLINE __m512 avx512_poly_exp2(__m512 r)
 {
@@ -82,9 +87,67 @@ AVX512_INLINE float avx512_sum_lanes(__m512 lanes)
     return _mm_cvtss_f32(_mm_add_ss(y, _mm_movehdup_ps(y)));
 }
 
+/* Transposes the 4 x 4 elements inside each 128-bit lane: r[c] becomes, in lane q, column 4q + c of 4 rows. */
+AVX512_INLINE void avx512_transpose_in_lanes(__m512 *r)
+{
+    const __m512 a = _mm512_unpacklo_ps(r[0], r[1]), b = _mm512_unpackhi_ps(r[0], r[1]);
+    const __m512 c = _mm512_unpacklo_ps(r[2], r[3]), d = _mm512_unpackhi_ps(r[2], r[3]);
+    r[0] = _mm512_shuffle_ps(a, c, 0x44);
+    r[1] = _mm512_shuffle_ps(a, c, 0xee);
+    r[2] = _mm512_shuffle_ps(b, d, 0x44);
+    r[3] = _mm512_shuffle_ps(b, d, 0xee);
+}
+
+/* Transposes the 4 x 4 lanes of 128 bits: out[q] is lane q of a, b, c and d. */
+AVX512_INLINE void avx512_transpose_lanes(__m512 a, __m512 b, __m512 c, __m512 d, __m512 *out)
+{
+    const __m512 ab_even = _mm512_shuffle_f32x4(a, b, 0x88), ab_odd = _mm512_shuffle_f32x4(a, b, 0xdd);
+    const __m512 cd_even = _mm512_shuffle_f32x4(c, d, 0x88), cd_odd = _mm512_shuffle_f32x4(c, d, 0xdd);
+    out[0] = _mm512_shuffle_f32x4(ab_even, cd_even, 0x88);
+    out[1] = _mm512_shuffle_f32x4(ab_odd, cd_odd, 0x88);
+    out[2] = _mm512_shuffle_f32x4(ab_even, cd_even, 0xdd);
+    out[3] = _mm512_shuffle_f32x4(ab_odd, cd_odd, 0xdd);
+}
+
+/* Transposes 16 x 16 floats: r[c] becomes column c of the 16 rows. */
+AVX512_INLINE void avx512_transpose_f32(__m512 *r)
+{
+    __m512 column[16];
+    for (int i = 0; i < 16; i += 4)
+        avx512_transpose_in_lanes(r + i);
+    for (int c = 0; c < 4; c++) {
+        __m512 row[4];
+        avx512_transpose_lanes(r[c], r[4 + c], r[8 + c], r[12 + c], row);
+        for (int q = 0; q < 4; q++)
+            column[4 * q + c] = row[q];
+    }
+    for (int c = 0; c < 16; c++)
+        r[c] = column[c];
+}
+
+/* Transposes 8 x 8 doubles: r[c] becomes column c of the 8 rows. */
+AVX512_INLINE void avx512_transpose_f64(__m512d *r)
+{
+    __m512 pair[2][4], row[4];
+    for (int i = 0; i < 4; i++) {
+        pair[0][i] = _mm512_castpd_ps(_mm512_unpacklo_pd(r[2 * i], r[2 * i + 1]));
+        pair[1][i] = _mm512_castpd_ps(_mm512_unpackhi_pd(r[2 * i], r[2 * i + 1]));
+    }
+    for (int c = 0; c < 2; c++) {
+        avx512_transpose_lanes(pair[c][0], pair[c][1], pair[c][2], pair[c][3], row);
+        for (int q = 0; q < 4; q++)
+            r[2 * q + c] = _mm512_castps_pd(row[q]);
+    }
+}
+
 /* The symbols of this folder, in the order of its table (set.c). */
-gml_gemm_tile_f32_fn gml_gemm_f32_8x48_avx512, gml_gemm_f32_6x64_avx512, gml_gemm_f32_14x32_avx512;
-gml_pack_f32_fn gml_pack_f32_avx512;
+gml_gemm_block_fn gml_gemm_f32_8x48_avx512, gml_gemm_f32_6x64_avx512, gml_gemm_f32_14x32_avx512;
+gml_gemm_block_fn gml_gemm_f64_8x24_avx512, gml_gemm_f64_6x32_avx512, gml_gemm_f64_14x16_avx512;
+gml_gemm_rows_fn gml_gemm_rows_f32_avx512, gml_gemm_rows_f64_avx512;
+gml_gemm_dots_fn gml_gemm_dots_f32_avx512, gml_gemm_dots_f64_avx512;
+gml_gemm_update_fn gml_gemm_update_f32_avx512, gml_gemm_update_f64_avx512;
+gml_gemm_finish_fn gml_gemm_finish_f32_avx512, gml_gemm_finish_f64_avx512;
+gml_pack_fn gml_pack_f32_avx512, gml_pack_f64_avx512;
 gml_map_f32_fn gml_exp2_f32_avx512, gml_exp_f32_avx512;
 gml_softmax_reduce_f32_fn gml_softmax_reduce_f32_avx512;
 gml_softmax_scale_f32_fn gml_softmax_scale_f32_avx512;

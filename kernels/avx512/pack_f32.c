@@ -8,16 +8,11 @@
  */
 #include "kernels/avx512/avx512.h"
 
-static int64_t min64(int64_t x, int64_t y)
-{
-    return x < y ? x : y;
-}
-
 /* Writes +0 to dst[0 .. n-1]. */
 static void clear(int64_t n, float *dst)
 {
     for (; n > 0; n -= AVX512_LANES, dst += AVX512_LANES)
-        _mm512_mask_storeu_ps(dst, avx512_mask(min64(n, AVX512_LANES)), _mm512_setzero_ps());
+        _mm512_mask_storeu_ps(dst, avx512_mask(avx512_min(n, AVX512_LANES)), _mm512_setzero_ps());
 }
 
 static void copy_rows(int64_t len, int64_t width, int64_t k, const float *src, int64_t stride_k, float *dst,
@@ -35,28 +30,6 @@ static void copy_rows(int64_t len, int64_t width, int64_t k, const float *src, i
     }
 }
 
-/* Transposes the 4 x 4 elements inside each 128-bit lane: r[c] becomes, in lane q, column 4q + c of 4 rows. */
-AVX512_INLINE void transpose_in_lanes(__m512 *r)
-{
-    const __m512 a = _mm512_unpacklo_ps(r[0], r[1]), b = _mm512_unpackhi_ps(r[0], r[1]);
-    const __m512 c = _mm512_unpacklo_ps(r[2], r[3]), d = _mm512_unpackhi_ps(r[2], r[3]);
-    r[0] = _mm512_shuffle_ps(a, c, 0x44);
-    r[1] = _mm512_shuffle_ps(a, c, 0xee);
-    r[2] = _mm512_shuffle_ps(b, d, 0x44);
-    r[3] = _mm512_shuffle_ps(b, d, 0xee);
-}
-
-/* Transposes the 4 x 4 lanes of 128 bits: out[q] is lane q of a, b, c and d. */
-AVX512_INLINE void transpose_lanes(__m512 a, __m512 b, __m512 c, __m512 d, __m512 *out)
-{
-    const __m512 ab_even = _mm512_shuffle_f32x4(a, b, 0x88), ab_odd = _mm512_shuffle_f32x4(a, b, 0xdd);
-    const __m512 cd_even = _mm512_shuffle_f32x4(c, d, 0x88), cd_odd = _mm512_shuffle_f32x4(c, d, 0xdd);
-    out[0] = _mm512_shuffle_f32x4(ab_even, cd_even, 0x88);
-    out[1] = _mm512_shuffle_f32x4(ab_odd, cd_odd, 0x88);
-    out[2] = _mm512_shuffle_f32x4(ab_even, cd_even, 0xdd);
-    out[3] = _mm512_shuffle_f32x4(ab_odd, cd_odd, 0xdd);
-}
-
 /* Up to 16 source rows (len) by up to 16 columns (k), to k rows of `width` <= 16 elements. */
 AVX512_INLINE void transpose_16(int64_t len, int64_t width, int64_t k, const float *src, int64_t stride_len,
                                 float *dst, int64_t ldd)
@@ -65,15 +38,10 @@ AVX512_INLINE void transpose_16(int64_t len, int64_t width, int64_t k, const flo
     __m512 r[16];
     for (int i = 0; i < 16; i++)
         r[i] = i < len ? _mm512_maskz_loadu_ps(columns, src + i * stride_len) : _mm512_setzero_ps();
-    for (int i = 0; i < 16; i += 4)
-        transpose_in_lanes(r + i);
-    for (int c = 0; c < 4; c++) {
-        __m512 row[4];
-        transpose_lanes(r[c], r[4 + c], r[8 + c], r[12 + c], row);
-        for (int q = 0; q < 4; q++)
-            if (4 * q + c < k)
-                _mm512_mask_storeu_ps(dst + (4 * q + c) * ldd, lanes, row[q]);
-    }
+    avx512_transpose_f32(r);
+    for (int p = 0; p < 16; p++)
+        if (p < k)
+            _mm512_mask_storeu_ps(dst + p * ldd, lanes, r[p]);
 }
 
 /* The same for up to 8 source rows and a width of up to 8: a register holds two rows. The upper one is stored
@@ -86,11 +54,11 @@ AVX512_INLINE void transpose_8(int64_t len, int64_t width, int64_t k, const floa
     __m512 r[8];
     for (int i = 0; i < 8; i++)
         r[i] = i < len ? _mm512_maskz_loadu_ps(columns, src + i * stride_len) : _mm512_setzero_ps();
-    transpose_in_lanes(r);
-    transpose_in_lanes(r + 4);
+    avx512_transpose_in_lanes(r);
+    avx512_transpose_in_lanes(r + 4);
     for (int c = 0; c < 4; c += 2) {
         __m512 rows[4];
-        transpose_lanes(r[c], r[4 + c], r[c + 1], r[5 + c], rows);
+        avx512_transpose_lanes(r[c], r[4 + c], r[c + 1], r[5 + c], rows);
         for (int q = 0; q < 4; q++) {
             const int p = 4 * q + c;
             float *to = dst + p * ldd;
@@ -126,8 +94,8 @@ static void transpose(int64_t len, int64_t width, int64_t k, const float *src, i
     int64_t i = 0;
     for (; i < len; i += AVX512_LANES)
         for (int64_t p = 0; p < k; p += AVX512_LANES)
-            transpose_tile(min64(len - i, AVX512_LANES), min64(width - i, AVX512_LANES),
-                           min64(k - p, AVX512_LANES), src + i * stride_len + p, stride_len,
+            transpose_tile(avx512_min(len - i, AVX512_LANES), avx512_min(width - i, AVX512_LANES),
+                           avx512_min(k - p, AVX512_LANES), src + i * stride_len + p, stride_len,
                            dst + p * ldd + i, ldd);
     for (int64_t p = 0; p < k && i < width; p++)
         clear(width - i, dst + p * ldd + i);
@@ -143,8 +111,8 @@ static void copy_elements(int64_t len, int64_t width, int64_t k, const float *sr
     }
 }
 
-void gml_pack_f32_avx512(int64_t len, int64_t width, int64_t k, const float *src, int64_t stride_len,
-                         int64_t stride_k, float *dst, int64_t ldd)
+void gml_pack_f32_avx512(int64_t len, int64_t width, int64_t k, const void *src, int64_t stride_len,
+                         int64_t stride_k, void *dst, int64_t ldd)
 {
     if (stride_len == 1 || len == 0)
         copy_rows(len, width, k, src, stride_k, dst, ldd);

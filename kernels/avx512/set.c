@@ -4,11 +4,46 @@
  */
 #include "kernels/avx512/avx512.h"
 
-static const gml_gemm_kernel_f32 gemm_f32[] = {
-    /* name                     mr  nr  registers loads  tile                      */
+static const gml_gemm_kernel tiles_f32[] = {
+    /* name                     mr  nr  registers loads  block                     */
     {"gemm_f32_8x48_avx512",     8, 48, 28,       11,    gml_gemm_f32_8x48_avx512},
     {"gemm_f32_6x64_avx512",     6, 64, 29,       10,    gml_gemm_f32_6x64_avx512},
     {"gemm_f32_14x32_avx512",   14, 32, 31,       16,    gml_gemm_f32_14x32_avx512},
+};
+
+static const gml_gemm_kernels gemm_f32 = {
+    .type = "f32",
+    .element = sizeof(float),
+    .lanes = AVX512_LANES,
+    .kc0 = GML_KC0_F32,
+    .n_tiles = sizeof tiles_f32 / sizeof *tiles_f32,
+    .tiles = tiles_f32,
+    .rows = gml_gemm_rows_f32_avx512,
+    .dots = gml_gemm_dots_f32_avx512,
+    .update = gml_gemm_update_f32_avx512,
+    .finish = gml_gemm_finish_f32_avx512,
+    .pack = gml_pack_f32_avx512,
+};
+
+static const gml_gemm_kernel tiles_f64[] = {
+    /* name                     mr  nr  registers loads  block                     */
+    {"gemm_f64_8x24_avx512",     8, 24, 28,       11,    gml_gemm_f64_8x24_avx512},
+    {"gemm_f64_6x32_avx512",     6, 32, 29,       10,    gml_gemm_f64_6x32_avx512},
+    {"gemm_f64_14x16_avx512",   14, 16, 31,       16,    gml_gemm_f64_14x16_avx512},
+};
+
+static const gml_gemm_kernels gemm_f64 = {
+    .type = "f64",
+    .element = sizeof(double),
+    .lanes = AVX512_LANES / 2,
+    .kc0 = GML_KC0_F64,
+    .n_tiles = sizeof tiles_f64 / sizeof *tiles_f64,
+    .tiles = tiles_f64,
+    .rows = gml_gemm_rows_f64_avx512,
+    .dots = gml_gemm_dots_f64_avx512,
+    .update = gml_gemm_update_f64_avx512,
+    .finish = gml_gemm_finish_f64_avx512,
+    .pack = gml_pack_f64_avx512,
 };
 
 static const gml_attention_kernel_f32 attention_f32[] = {
@@ -26,12 +61,11 @@ const gml_kernel_set gml_set_avx512 = {
     .needs = GML_CPU_AVX512F | GML_CPU_AVX512DQ | GML_CPU_AVX512BW | GML_CPU_AVX512VL | GML_CPU_AVX2 | GML_CPU_FMA,
     .lanes = AVX512_LANES,
     .registers = 32,
-    .n_gemm_f32 = sizeof gemm_f32 / sizeof *gemm_f32,
     .n_attention_f32 = sizeof attention_f32 / sizeof *attention_f32,
-    .gemm_f32 = gemm_f32,
+    .gemm_f32 = &gemm_f32,
+    .gemm_f64 = &gemm_f64,
     .attention_f32 = attention_f32,
     .softmax_f32 = &softmax_f32,
-    .pack_f32 = gml_pack_f32_avx512,
     .exp2_f32 = gml_exp2_f32_avx512,
     .exp_f32 = gml_exp_f32_avx512,
 };

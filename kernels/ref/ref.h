@@ -96,9 +96,19 @@ static inline float ref_sum_lanes(float *lane, int64_t stride)
     return lane[0];
 }
 
+static inline int64_t ref_min(int64_t x, int64_t y)
+{
+    return x < y ? x : y;
+}
+
 /* The symbols of this folder, in the order of its table (set.c). */
-gml_gemm_tile_f32_fn gml_gemm_f32_8x8_ref, gml_gemm_f32_4x4_ref, gml_gemm_f32_1x16_ref;
-gml_pack_f32_fn gml_pack_f32_ref;
+gml_gemm_block_fn gml_gemm_f32_8x8_ref, gml_gemm_f32_4x4_ref, gml_gemm_f32_1x16_ref;
+gml_gemm_block_fn gml_gemm_f64_4x8_ref, gml_gemm_f64_1x8_ref;
+gml_gemm_rows_fn gml_gemm_rows_f32_ref, gml_gemm_rows_f64_ref;
+gml_gemm_dots_fn gml_gemm_dots_f32_ref, gml_gemm_dots_f64_ref;
+gml_gemm_update_fn gml_gemm_update_f32_ref, gml_gemm_update_f64_ref;
+gml_gemm_finish_fn gml_gemm_finish_f32_ref, gml_gemm_finish_f64_ref;
+gml_pack_fn gml_pack_f32_ref, gml_pack_f64_ref;
 gml_map_f32_fn gml_exp2_f32_ref, gml_exp_f32_ref;
 gml_softmax_reduce_f32_fn gml_softmax_reduce_f32_ref;
 gml_softmax_scale_f32_fn gml_softmax_scale_f32_ref;

@@ -5,11 +5,45 @@
  */
 #include "kernels/ref/ref.h"
 
-static const gml_gemm_kernel_f32 gemm_f32[] = {
-    /* name                  mr  nr  registers loads  tile                   */
+static const gml_gemm_kernel tiles_f32[] = {
+    /* name                  mr  nr  registers loads  block                  */
     {"gemm_f32_8x8_ref",      8,  8, 0,        16,    gml_gemm_f32_8x8_ref},
     {"gemm_f32_4x4_ref",      4,  4, 0,         8,    gml_gemm_f32_4x4_ref},
     {"gemm_f32_1x16_ref",     1, 16, 0,        17,    gml_gemm_f32_1x16_ref},
+};
+
+static const gml_gemm_kernels gemm_f32 = {
+    .type = "f32",
+    .element = sizeof(float),
+    .lanes = 1,
+    .kc0 = GML_KC0_F32,
+    .n_tiles = sizeof tiles_f32 / sizeof *tiles_f32,
+    .tiles = tiles_f32,
+    .rows = gml_gemm_rows_f32_ref,
+    .dots = gml_gemm_dots_f32_ref,
+    .update = gml_gemm_update_f32_ref,
+    .finish = gml_gemm_finish_f32_ref,
+    .pack = gml_pack_f32_ref,
+};
+
+static const gml_gemm_kernel tiles_f64[] = {
+    /* name                  mr  nr  registers loads  block                  */
+    {"gemm_f64_4x8_ref",      4,  8, 0,        12,    gml_gemm_f64_4x8_ref},
+    {"gemm_f64_1x8_ref",      1,  8, 0,         9,    gml_gemm_f64_1x8_ref},
+};
+
+static const gml_gemm_kernels gemm_f64 = {
+    .type = "f64",
+    .element = sizeof(double),
+    .lanes = 1,
+    .kc0 = GML_KC0_F64,
+    .n_tiles = sizeof tiles_f64 / sizeof *tiles_f64,
+    .tiles = tiles_f64,
+    .rows = gml_gemm_rows_f64_ref,
+    .dots = gml_gemm_dots_f64_ref,
+    .update = gml_gemm_update_f64_ref,
+    .finish = gml_gemm_finish_f64_ref,
+    .pack = gml_pack_f64_ref,
 };
 
 static const gml_attention_kernel_f32 attention_f32[] = {
@@ -27,12 +61,11 @@ const gml_kernel_set gml_set_ref = {
     .needs = 0,
     .lanes = 1,
     .registers = 0,
-    .n_gemm_f32 = sizeof gemm_f32 / sizeof *gemm_f32,
     .n_attention_f32 = sizeof attention_f32 / sizeof *attention_f32,
-    .gemm_f32 = gemm_f32,
+    .gemm_f32 = &gemm_f32,
+    .gemm_f64 = &gemm_f64,
     .attention_f32 = attention_f32,
     .softmax_f32 = &softmax_f32,
-    .pack_f32 = gml_pack_f32_ref,
     .exp2_f32 = gml_exp2_f32_ref,
     .exp_f32 = gml_exp_f32_ref,
 };

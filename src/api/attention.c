@@ -7,6 +7,7 @@
 #include "src/api/context.h"
 #include "src/api/descriptor.h"
 #include "src/api/status.h"
+#include "src/api/trace.h"
 #include "src/core/causal.h"
 #include "src/plan/model.h"
 #include <inttypes.h>
@@ -127,12 +128,15 @@ gml_status gml_attention_f32(gml_context *context, const gml_attention_problem *
 
     context = gml_context_or_default(context);
     const gml_fpenv found = gml_fpenv_enter(); /* the scale is part of the arithmetic */
+    const int64_t begin = gml_trace_begin(context);
     resolve(&p);
     const gml_attention_plan plan = gml_model_attention(&context->machine, context->runtime.set, &p,
                                                         gml_parallel_threads(&context->runtime, p.threads));
     const bool fits =
         gml_attention_plan_check(&plan, context->runtime.set, p.head_dim, p.v_head_dim, NULL, 0);
     gml_attention_run_f32(&context->runtime, fits ? &plan : NULL, &p);
+    if (begin)
+        gml_trace_attention(context, function, &p, fits ? &plan : NULL, begin);
     gml_fpenv_leave(found);
     return GML_OK;
 }

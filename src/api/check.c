@@ -34,6 +34,11 @@ static int64_t span_of(const gml_tensor *tensor)
     return span;
 }
 
+size_t gml_tensor_bytes(const gml_tensor *tensor)
+{
+    return (size_t)span_of(tensor) * tensor->element;
+}
+
 gml_status gml_check_range(const char *function, const char *name, int64_t value, int64_t low, int64_t high)
 {
     if (value < low)
@@ -143,9 +148,7 @@ gml_status gml_check_overlap(const char *function, const gml_tensor *out, const 
     if (gml_tensor_empty(out) || gml_tensor_empty(in))
         return GML_OK;
     const uintptr_t o = (uintptr_t)out->data, i = (uintptr_t)in->data;
-    const uintptr_t o_end = o + (uintptr_t)span_of(out) * out->element;
-    const uintptr_t i_end = i + (uintptr_t)span_of(in) * in->element;
-    if (o >= i_end || i >= o_end)
+    if (gml_apart(out->data, gml_tensor_bytes(out), in->data, gml_tensor_bytes(in)))
         return GML_OK;
     bool overlap = o == i || (dense(out) && dense(in));
     if (!overlap && equal_strides(out, in) && (o - i) % out->element == 0) {

@@ -26,6 +26,15 @@ typedef struct gml_tensor {
 
 bool gml_tensor_empty(const gml_tensor *tensor);
 
+/* From the first to the last element of a tensor that has passed gml_check_tensor and is not empty. */
+size_t gml_tensor_bytes(const gml_tensor *tensor);
+
+/* Whether two address ranges are disjoint; neither is empty. */
+static inline bool gml_apart(const void *x, size_t x_bytes, const void *y, size_t y_bytes)
+{
+    return (uintptr_t)y - (uintptr_t)x >= x_bytes && (uintptr_t)x - (uintptr_t)y >= y_bytes;
+}
+
 /* A size or count in [low, high]. */
 gml_status gml_check_range(const char *function, const char *name, int64_t value, int64_t low, int64_t high);
 

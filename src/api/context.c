@@ -16,6 +16,7 @@
 static gml_context default_context;
 static gml_environment environment;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
+_Atomic(gml_context *) gml_context_made;
 
 static bool available(const gml_kernel_set *set, const gml_machine *machine)
 {
@@ -74,6 +75,14 @@ static void choose_threads(gml_context *context)
     }
 }
 
+/* Whether GEMMULE_VERBOSE asks for traces. */
+static bool read_verbose(void)
+{
+    const char *value = read_variable("GEMMULE_VERBOSE", &environment.verbose);
+    environment.verbose.ignored = value && strcmp(value, "0") != 0 && strcmp(value, "1") != 0;
+    return value && !strcmp(value, "1");
+}
+
 static void make_default(void)
 {
     gml_context *context = &default_context;
@@ -82,6 +91,8 @@ static void make_default(void)
     context->runtime.allocate = gml_default_allocate;
     context->runtime.release = gml_default_release;
     choose_threads(context);
+    context->verbose = read_verbose();
+    atomic_store_explicit(&gml_context_made, context, memory_order_release);
 }
 
 /* At exit, and where the static library is part of a plugin that is unloaded. Calls that other threads are still in
@@ -91,10 +102,8 @@ __attribute__((destructor)) static void clear_default(void)
     gml_scratch_clear(&default_context.runtime);
 }
 
-gml_context *gml_context_or_default(gml_context *context)
+gml_context *gml_context_default(void)
 {
-    if (context)
-        return context;
     pthread_once(&once, make_default);
     return &default_context;
 }
@@ -171,6 +180,7 @@ gml_status gml_context_create(gml_context **context, const gml_context_options *
                         "gml_context_create: %zu bytes for the context could not be allocated", sizeof *made);
     memset(made, 0, sizeof *made);
     made->machine = base->machine;
+    made->verbose = base->verbose;
     made->threads_source = o.threads ? GML_THREADS_OPTION : base->threads_source;
     gml_runtime *runtime = &made->runtime;
     runtime->set = o.isa ? lower(gml_set_by_name(o.isa), base->runtime.set) : base->runtime.set;

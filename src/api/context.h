@@ -22,10 +22,20 @@ struct gml_context {
     gml_runtime runtime;
     gml_machine machine;
     gml_threads_source threads_source;
+    bool verbose; /* traces (trace.h) */
 };
 
-/* The context, or for NULL the default one, which lies in static storage, is made on first use, and cannot fail. */
-gml_context *gml_context_or_default(gml_context *context);
+/* The default context, which lies in static storage, is made on first use, and cannot fail; and its address from then
+ * on, so that the calls that follow need no lock. */
+gml_context *gml_context_default(void);
+extern _Atomic(gml_context *) gml_context_made;
+
+static inline gml_context *gml_context_or_default(gml_context *context)
+{
+    if (!context)
+        context = atomic_load_explicit(&gml_context_made, memory_order_acquire);
+    return context ? context : gml_context_default();
+}
 
 /* A variable of the environment as it was when the first context was made. */
 typedef struct gml_variable {
@@ -37,6 +47,7 @@ typedef struct gml_environment {
     gml_variable isa;         /* GEMMULE_ISA: ignored when unknown, or unavailable on this CPU */
     gml_variable threads;     /* GEMMULE_NUM_THREADS: ignored when not a positive number       */
     gml_variable omp_threads; /* OMP_NUM_THREADS: likewise; of a list, the first               */
+    gml_variable verbose;     /* GEMMULE_VERBOSE: ignored when neither 0 nor 1                 */
 } gml_environment;
 
 /* Makes the default context if need be. */

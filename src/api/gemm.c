@@ -1,78 +1,127 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * gml_gemm_f32: check, plan, run.
+ * GEMM in one call: check, plan, run. The environment of the contract holds from the first comparison of alpha on, as
+ * a caller may flush denormal numbers to zero, or trap.
  */
-#include "src/core/gemm.h"
-#include "src/api/check.h"
-#include "src/api/context.h"
-#include "src/plan/model.h"
-#include <gemmule/gemm.h>
+#include "src/api/gemm.h"
+#include "src/api/trace.h"
 
-static gml_tensor matrix(const char *name, const char *stride_names, const float *data, int64_t rows,
-                         int64_t cols, int64_t rs, int64_t cs)
+/* Keeps the compiler from converting or comparing scalars before the environment is entered. */
+#define GML_STAYS_HERE(x, y) __asm__ volatile("" : "+m"(x), "+m"(y))
+
+static const gml_gemm_batch one = {.count = 1};
+
+bool gml_gemm_plan_of(gml_gemm_plan *plan, const gml_context *context, const gml_gemm_args *args,
+                      int64_t batch, int32_t threads)
 {
-    return (gml_tensor){.name = name,
-                        .stride_names = stride_names,
-                        .data = data,
-                        .rank = 2,
-                        .element = sizeof(float),
-                        .extent = {rows, cols},
-                        .stride = {rs, cs}};
+    if (!gml_gemm_multiplies(args))
+        return false;
+    *plan = gml_model_gemm(&context->machine, context->runtime.set, args, batch, threads);
+    return gml_gemm_plan_check(plan, context->runtime.set, NULL, 0);
 }
 
-static gml_status check_input(const char *function, const gml_tensor *input, const gml_tensor *c)
+static void execute(gml_context *context, const char *function, const char *label, const gml_gemm_args *args,
+                    const gml_gemm_batch *batch, int32_t threads)
 {
-    GML_TRY(gml_check_tensor(function, input));
-    GML_TRY(gml_check_distinct(function, input));
-    return gml_check_overlap(function, c, input);
+    const int64_t begin = gml_trace_begin(context);
+    gml_gemm_plan plan;
+    bool planned = false;
+    const bool small =
+        batch->count == 1 && gml_gemm_is_small(args) && gml_gemm_small(context->runtime.set, args);
+    if (!small) {
+        threads = gml_parallel_threads(&context->runtime, threads);
+        planned = gml_gemm_plan_of(&plan, context, args, batch->count, threads);
+        gml_gemm_run(&context->runtime, planned ? &plan : NULL, args, batch->count == 1 ? NULL : batch);
+    }
+    if (begin)
+        gml_trace_gemm(context, function, label, args, batch, small, planned ? &plan : NULL, begin);
 }
 
-static gml_status check_args(const gml_gemm_args_f32 *args)
+/* A product of one matrix by another, without a descriptor. */
+static inline gml_status multiply(gml_context *context, const char *function, const gml_gemm_args *args)
 {
-    static const char function[] = "gml_gemm_f32";
-    GML_TRY(gml_check_range(function, "m", args->m, 0, INT64_MAX));
-    GML_TRY(gml_check_range(function, "n", args->n, 0, INT64_MAX));
-    GML_TRY(gml_check_range(function, "k", args->k, 0, INT64_MAX));
-    const gml_tensor c = matrix("c", "rs_c\0cs_c", args->c, args->m, args->n, args->rs_c, args->cs_c);
-    GML_TRY(gml_check_tensor(function, &c));
-    GML_TRY(gml_check_distinct(function, &c));
-    if (args->alpha == 0.0f || args->m == 0 || args->n == 0)
-        return GML_OK; /* a and b are not read, and may be anything */
-    const gml_tensor a = matrix("a", "rs_a\0cs_a", args->a, args->m, args->k, args->rs_a, args->cs_a);
-    const gml_tensor b = matrix("b", "rs_b\0cs_b", args->b, args->k, args->n, args->rs_b, args->cs_b);
-    GML_TRY(check_input(function, &a, &c));
-    return check_input(function, &b, &c);
+    if (!gml_gemm_surely_legal(args)) {
+        GML_TRY(gml_check_range(function, "m", args->m, 0, INT64_MAX));
+        GML_TRY(gml_check_range(function, "n", args->n, 0, INT64_MAX));
+        GML_TRY(gml_check_range(function, "k", args->k, 0, INT64_MAX));
+        GML_TRY(gml_gemm_check_described(function, args, &one));
+        GML_TRY(gml_gemm_check_apart(function, args, &one));
+        if (gml_gemm_empty(args, &one))
+            return GML_OK;
+    }
+    execute(gml_context_or_default(context), function, NULL, args, &one, 0);
+    return GML_OK;
 }
+
+/* Every member of args is given: gcc would clear the rest by a string instruction that costs more than all checks. */
 
 gml_status gml_gemm_f32(gml_context *context, int64_t m, int64_t n, int64_t k, float alpha, const float *a,
                         int64_t rs_a, int64_t cs_a, const float *b, int64_t rs_b, int64_t cs_b, float beta,
                         float *c, int64_t rs_c, int64_t cs_c)
 {
-    gml_gemm_args_f32 args = {.m = m,
-                              .n = n,
-                              .k = k,
-                              .alpha = alpha,
-                              .beta = beta,
-                              .a = a,
-                              .b = b,
-                              .c = c,
-                              .rs_a = rs_a,
-                              .cs_a = cs_a,
-                              .rs_b = rs_b,
-                              .cs_b = cs_b,
-                              .rs_c = rs_c,
-                              .cs_c = cs_c};
-    GML_TRY(check_args(&args));
-    if (m == 0 || n == 0)
-        return GML_OK;
-
-    context = gml_context_or_default(context);
-    const gml_fpenv found = gml_fpenv_enter(); /* a caller's traps must not spring in the model */
-    args = gml_gemm_normalise_f32(args);
-    const gml_gemm_plan plan = gml_model_gemm(&context->machine, context->runtime.set, args.m, args.n, args.k,
-                                              gml_parallel_threads(&context->runtime, 0));
-    const bool legal = gml_gemm_plan_check(&plan, context->runtime.set, NULL, 0);
-    gml_gemm_run_f32(&context->runtime, legal ? &plan : NULL, &args);
+    const gml_fpenv found = gml_fpenv_enter();
+    GML_STAYS_HERE(alpha, beta);
+    const gml_gemm_args args = {.type = GML_F32,
+                                .m = m,
+                                .n = n,
+                                .k = k,
+                                .alpha = alpha,
+                                .beta = beta,
+                                .a = a,
+                                .b = b,
+                                .c = c,
+                                .rs_a = rs_a,
+                                .cs_a = cs_a,
+                                .rs_b = rs_b,
+                                .cs_b = cs_b,
+                                .rs_c = rs_c,
+                                .cs_c = cs_c,
+                                .packed_a = NULL,
+                                .packed_b = NULL,
+                                .epilogue = {NULL, NULL, false, GML_ACTIVATION_NONE}};
+    const gml_status status = multiply(context, "gml_gemm_f32", &args);
     gml_fpenv_leave(found);
-    return GML_OK;
+    return status;
+}
+
+gml_status gml_gemm_f64(gml_context *context, int64_t m, int64_t n, int64_t k, double alpha, const double *a,
+                        int64_t rs_a, int64_t cs_a, const double *b, int64_t rs_b, int64_t cs_b, double beta,
+                        double *c, int64_t rs_c, int64_t cs_c)
+{
+    const gml_fpenv found = gml_fpenv_enter();
+    GML_STAYS_HERE(alpha, beta);
+    const gml_gemm_args args = {.type = GML_F64,
+                                .m = m,
+                                .n = n,
+                                .k = k,
+                                .alpha = alpha,
+                                .beta = beta,
+                                .a = a,
+                                .b = b,
+                                .c = c,
+                                .rs_a = rs_a,
+                                .cs_a = cs_a,
+                                .rs_b = rs_b,
+                                .cs_b = cs_b,
+                                .rs_c = rs_c,
+                                .cs_c = cs_c,
+                                .packed_a = NULL,
+                                .packed_b = NULL,
+                                .epilogue = {NULL, NULL, false, GML_ACTIVATION_NONE}};
+    const gml_status status = multiply(context, "gml_gemm_f64", &args);
+    gml_fpenv_leave(found);
+    return status;
+}
+
+gml_status gml_gemm(gml_context *context, const gml_gemm_problem *problem)
+{
+    static const char function[] = "gml_gemm";
+    const gml_fpenv found = gml_fpenv_enter();
+    context = gml_context_or_default(context);
+    gml_gemm_call call;
+    const gml_status status = gml_gemm_read(&call, function, context, problem, false);
+    if (status == GML_OK && !gml_gemm_empty(&call.args, &call.batch))
+        execute(context, function, call.label, &call.args, &call.batch, call.threads);
+    gml_fpenv_leave(found);
+    return status;
 }

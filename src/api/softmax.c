@@ -6,12 +6,14 @@
 #include "src/api/check.h"
 #include "src/api/context.h"
 #include "src/api/descriptor.h"
+#include "src/api/trace.h"
 #include "src/core/causal.h"
 #include "src/plan/model.h"
 
+static const char function[] = "gml_softmax_f32";
+
 static gml_status check_problem(const gml_softmax_problem *p)
 {
-    static const char function[] = "gml_softmax_f32";
     GML_TRY(gml_check_range(function, "rows", p->rows, 0, INT64_MAX));
     GML_TRY(gml_check_range(function, "cols", p->cols, 0, INT64_MAX));
     GML_TRY(gml_check_knobs(function, p->scale, p->causal, p->causal_offset, p->threads, p->reserved));
@@ -46,7 +48,7 @@ static gml_status check_problem(const gml_softmax_problem *p)
 gml_status gml_softmax_f32(gml_context *context, const gml_softmax_problem *problem)
 {
     gml_softmax_problem p;
-    GML_TRY(gml_descriptor_read(&p, sizeof p, problem, "gml_softmax_f32"));
+    GML_TRY(gml_descriptor_read(&p, sizeof p, problem, function));
     GML_TRY(check_problem(&p));
     if (p.rows == 0 || p.cols == 0)
         return GML_OK;
@@ -59,11 +61,14 @@ gml_status gml_softmax_f32(gml_context *context, const gml_softmax_problem *prob
 
     context = gml_context_or_default(context);
     const gml_fpenv found = gml_fpenv_enter(); /* a caller's traps must not spring in the model */
+    const int64_t begin = gml_trace_begin(context);
     gml_softmax_plan plan =
         gml_model_softmax(&context->machine, &p, gml_parallel_threads(&context->runtime, p.threads));
     if (!gml_softmax_plan_check(&plan, NULL, 0))
         plan = (gml_softmax_plan){.threads = 1, .rows = 1};
     gml_softmax_run_f32(&context->runtime, &plan, &p);
+    if (begin)
+        gml_trace_softmax(context, function, &p, plan.threads, begin);
     gml_fpenv_leave(found);
     return GML_OK;
 }

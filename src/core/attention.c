@@ -69,7 +69,7 @@ static void begin_strip(const attention_run *run, strip *s, int64_t batch, int64
     for (int64_t i = 0, n; i < s->queries; i += n) {
         n = rows_in_head(run, s->row + i, s->queries - i);
         const bool last = i + n == s->queries;
-        run->view.set->pack_f32(n, last ? bq - i : n, p->head_dim, query_of(run, batch, kv_head, s->row + i),
+        run->view.set->gemm_f32->pack(n, last ? bq - i : n, p->head_dim, query_of(run, batch, kv_head, s->row + i),
                                 p->q_stride[2], 1, s->qt + i, bq);
         const int64_t query = (s->row + i) % p->q_len;
         s->least = min64(s->least, gml_attention_visible(p, query));
@@ -141,7 +141,7 @@ static tile_effect gather_bias(const attention_run *run, strip *s, int64_t batch
                                      : p->bias + batch * p->bias_stride[0] + head * p->bias_stride[1] +
                                            query * p->bias_stride[2] + j0 * p->bias_stride[3];
         if (!p->keep) {
-            run->view.set->pack_f32(n, width, keys, bias, p->bias_stride[2], p->bias_stride[3], s->bias + i,
+            run->view.set->gemm_f32->pack(n, width, keys, bias, p->bias_stride[2], p->bias_stride[3], s->bias + i,
                                     bq);
             continue;
         }
@@ -151,7 +151,7 @@ static tile_effect gather_bias(const attention_run *run, strip *s, int64_t batch
             masked +=
                 keep_row(keys, keep + r * p->keep_stride[2], p->keep_stride[3],
                          bias ? bias + r * p->bias_stride[2] : NULL, p->bias_stride[3], rows + r * GML_KB0);
-        run->view.set->pack_f32(n, width, keys, rows, GML_KB0, 1, s->bias + i, bq);
+        run->view.set->gemm_f32->pack(n, width, keys, rows, GML_KB0, 1, s->bias + i, bq);
     }
     if (masked == s->queries * keys)
         return TILE_MASKS_ALL;
@@ -192,7 +192,7 @@ static void end_strip(const attention_run *run, strip *s, int64_t batch, int64_t
         n = rows_in_head(run, s->row + i, s->queries - i);
         const int64_t head = kv_head * run->group + (s->row + i) / p->q_len, query = (s->row + i) % p->q_len;
         float *o = p->o + batch * p->o_stride[0] + head * p->o_stride[1] + query * p->o_stride[2];
-        run->view.set->pack_f32(p->v_head_dim, p->v_head_dim, n, s->ot + i, bq, 1, o,
+        run->view.set->gemm_f32->pack(p->v_head_dim, p->v_head_dim, n, s->ot + i, bq, 1, o,
                                 n > 1 ? p->o_stride[2] : p->v_head_dim);
         float *lse = p->lse ? p->lse + batch * p->lse_stride[0] + head * p->lse_stride[1] : NULL;
         for (int64_t r = 0; r < n; r++) {

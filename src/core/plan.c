@@ -29,16 +29,47 @@ static size_t round_up(size_t bytes)
     return (bytes + GML_ALIGNMENT - 1) / GML_ALIGNMENT * GML_ALIGNMENT;
 }
 
-size_t gml_gemm_scratch_shared(const gml_gemm_plan *plan)
+const char *gml_gemm_path_name(gml_gemm_path path)
 {
-    return round_up((size_t)plan->kc * (size_t)plan->nc * sizeof(float));
+    static const char *const names[GML_GEMM_PATHS] = {"panels", "stream", "split"};
+    return names[path];
+}
+
+static size_t elements(const gml_gemm_plan *plan, int64_t rows, int64_t columns)
+{
+    return round_up((size_t)rows * (size_t)columns * (size_t)plan->kernels->element);
+}
+
+size_t gml_gemm_scratch_panel(const gml_gemm_plan *plan)
+{
+    switch (plan->path) {
+    case GML_GEMM_PANELS:
+        return plan->pack_b ? elements(plan, plan->kc, plan->nc) : 0;
+    case GML_GEMM_SPLIT:
+        return plan->pack_b ? elements(plan, plan->kernels->kc0, plan->nc) : 0;
+    default:
+        return 0;
+    }
 }
 
 size_t gml_gemm_scratch_thread(const gml_gemm_plan *plan)
 {
-    const size_t block = round_up((size_t)plan->mc * GML_KC0_F32 * sizeof(float));
-    const size_t tile = round_up((size_t)plan->kernel->mr * (size_t)plan->kernel->nr * sizeof(float));
-    return block + tile;
+    const size_t block = plan->pack_a ? elements(plan, plan->mc, plan->kernels->kc0) : 0;
+    switch (plan->path) {
+    case GML_GEMM_STREAM:
+        return elements(plan, plan->mc, plan->nc);
+    case GML_GEMM_SPLIT:
+        return block + (size_t)(plan->kc / plan->kernels->kc0) * elements(plan, plan->mc, plan->nc);
+    default:
+        return block;
+    }
+}
+
+size_t gml_gemm_scratch(const gml_gemm_plan *plan)
+{
+    const size_t threads = (size_t)plan->grid_m * (size_t)plan->grid_n * (size_t)plan->grid_batch;
+    return threads * gml_gemm_scratch_thread(plan) +
+           (plan->grid_m > 1 ? 1 : threads) * gml_gemm_scratch_panel(plan);
 }
 
 static bool check_block(const char *name, int64_t value, int64_t multiple, char *why, size_t size)
@@ -57,27 +88,44 @@ static bool check_threads(int64_t threads, char *why, size_t size)
     return true;
 }
 
+static bool check_grid(const gml_gemm_plan *plan, char *why, size_t size)
+{
+    if (plan->grid_m < 1 || plan->grid_n < 1 || plan->grid_batch < 1)
+        return refuse(why, size, "the thread grid is %d x %d x %d, must be positive", plan->grid_m,
+                      plan->grid_n, plan->grid_batch);
+    if (plan->grid_batch > 1 && (plan->grid_m > 1 || plan->grid_n > 1))
+        return refuse(why, size, "threads share both the batch (%d) and its products (%d x %d)",
+                      plan->grid_batch, plan->grid_m, plan->grid_n);
+    if (plan->path != GML_GEMM_PANELS && plan->grid_m > 1)
+        return refuse(why, size, "grid_m is %d, must be 1 on the path %s", plan->grid_m,
+                      gml_gemm_path_name(plan->path));
+    if (plan->grid_m > GML_MAX_THREADS || plan->grid_n > GML_MAX_THREADS)
+        return check_threads(GML_MAX_THREADS + 1, why, size);
+    return check_threads((int64_t)plan->grid_m * plan->grid_n * plan->grid_batch, why, size);
+}
+
 bool gml_gemm_plan_check(const gml_gemm_plan *plan, const gml_kernel_set *set, char *why, size_t size)
 {
-    bool known = false;
-    for (int i = 0; i < set->n_gemm_f32; i++)
-        known |= plan->kernel == &set->gemm_f32[i];
-    if (!known)
-        return refuse(why, size, "the kernel is not one of the set %s", set->isa);
-    if (!check_block("mc", plan->mc, plan->kernel->mr, why, size) ||
-        !check_block("kc", plan->kc, GML_KC0_F32, why, size) ||
-        !check_block("nc", plan->nc, plan->kernel->nr, why, size))
+    if (plan->kernels != set->gemm_f32 && plan->kernels != set->gemm_f64)
+        return refuse(why, size, "the kernels are not those of the set %s", set->isa);
+    const gml_gemm_kernel *tiles = plan->kernels->tiles;
+    if (plan->kernel < tiles || plan->kernel >= tiles + plan->kernels->n_tiles)
+        return refuse(why, size, "the kernel is no %s tile of the set %s", plan->kernels->type, set->isa);
+    if (plan->path < GML_GEMM_PANELS || plan->path > GML_GEMM_SPLIT)
+        return refuse(why, size, "the path is %d, must be 0 to %d", (int)plan->path, GML_GEMM_PATHS - 1);
+    const bool stream = plan->path == GML_GEMM_STREAM;
+    if (!check_block("mc", plan->mc, stream ? 1 : plan->kernel->mr, why, size) ||
+        !check_block("kc", plan->kc, plan->kernels->kc0, why, size) ||
+        !check_block("nc", plan->nc, stream ? plan->kernels->lanes : plan->kernel->nr, why, size) ||
+        !check_grid(plan, why, size))
         return false;
-    if (plan->grid_m < 1 || plan->grid_n < 1)
-        return refuse(why, size, "the thread grid is %d x %d, must be positive", plan->grid_m, plan->grid_n);
-    if (!check_threads((int64_t)plan->grid_m * plan->grid_n, why, size))
-        return false;
-    if (gml_gemm_scratch_thread(plan) > GML_SCRATCH_PER_THREAD)
-        return refuse(why, size, "mc %lld needs more than %zu bytes for each thread", (long long)plan->mc,
-                      GML_SCRATCH_PER_THREAD);
-    if (gml_gemm_scratch_shared(plan) > GML_SCRATCH_SHARED)
+    if ((plan->path == GML_GEMM_SPLIT && elements(plan, plan->mc, plan->nc) > GML_SCRATCH_PER_THREAD) ||
+        gml_gemm_scratch_thread(plan) > GML_SCRATCH_PER_THREAD)
+        return refuse(why, size, "mc %lld, kc %lld and nc %lld need more than %zu bytes for each thread",
+                      (long long)plan->mc, (long long)plan->kc, (long long)plan->nc, GML_SCRATCH_PER_THREAD);
+    if (gml_gemm_scratch_panel(plan) > GML_SCRATCH_PANEL)
         return refuse(why, size, "kc %lld by nc %lld needs more than %zu bytes", (long long)plan->kc,
-                      (long long)plan->nc, GML_SCRATCH_SHARED);
+                      (long long)plan->nc, GML_SCRATCH_PANEL);
     return true;
 }
 

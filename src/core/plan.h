@@ -11,12 +11,31 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* How a product is formed. */
+typedef enum gml_gemm_path {
+    GML_GEMM_PANELS, /* blocks of C, one after the other; A and B packed first, or read where they stand            */
+    GML_GEMM_STREAM, /* few rows: sums in L1 while B passes by once                                               */
+    GML_GEMM_SPLIT   /* a small C and a long k: threads share the blocks along k, which are added in order        */
+} gml_gemm_path;
+
+#define GML_GEMM_PATHS 3
+
+/* "panels", "stream", "split" */
+const char *gml_gemm_path_name(gml_gemm_path path);
+
 typedef struct gml_gemm_plan {
-    const gml_gemm_kernel_f32 *kernel;
-    int64_t mc;      /* rows of a packed block of A: mc * KC0 floats in a quarter of L2; a multiple of mr   */
-    int64_t kc;      /* depth of both: two slices of B, kc * nr floats each, beside A in L2; a multiple of KC0 */
-    int64_t nc;      /* columns of the packed panel of B: kc * nc floats in L3; a multiple of nr           */
-    int32_t grid_m, grid_n; /* threads along m and n: their product is the number of threads               */
+    const gml_gemm_kernels *kernels; /* of the type                                                          */
+    const gml_gemm_kernel *kernel;   /* one of its tiles                                                     */
+    gml_gemm_path path;
+    bool transpose;  /* C^T = B^T * A^T is formed instead: what follows describes that product               */
+    bool pack_a, pack_b;    /* PANELS, SPLIT: into scratch memory; B must be unless it is contiguous along n */
+    int64_t mc;      /* PANELS: rows of a block of A, mc * KC0 elements in a part of L2; a multiple of mr. STREAM:
+                        rows of a strip of sums. SPLIT: rows of C at a time, a multiple of mr                */
+    int64_t kc;      /* PANELS: depth of a panel of B. SPLIT: of the share of a thread at a time; a multiple of KC0 */
+    int64_t nc;      /* PANELS: columns of a panel of B, kc * nc elements in L3. STREAM: of a strip of sums, mc * nc
+                        elements in L1. SPLIT: of C at a time. A multiple of nr; STREAM: of the lanes        */
+    int32_t grid_m, grid_n; /* threads along m and n; STREAM: grid_m is 1; SPLIT: 1, and grid_n along k      */
+    int32_t grid_batch;     /* threads along the batch; where it is more than 1, the others are 1            */
 } gml_gemm_plan;
 
 typedef struct gml_softmax_plan {
@@ -31,8 +50,8 @@ typedef struct gml_attention_plan {
 } gml_attention_plan;
 
 #define GML_MAX_STRIPS 16
-#define GML_SCRATCH_PER_THREAD ((size_t)8 << 20)  /* bound of attention and of packed A                    */
-#define GML_SCRATCH_SHARED ((size_t)128 << 20)    /* bound of the packed panel of B                        */
+#define GML_SCRATCH_PER_THREAD ((size_t)8 << 20)  /* bound of attention, packed A, and sums                */
+#define GML_SCRATCH_PANEL ((size_t)24 << 20)      /* bound of a packed panel of B                          */
 
 /* true when a plan is legal for the set and its scratch within bounds; otherwise false, and why (which may
  * be NULL with size 0) gets a sentence. */
@@ -42,8 +61,10 @@ bool gml_attention_plan_check(const gml_attention_plan *plan, const gml_kernel_s
                               int64_t v_head_dim, char *why, size_t size);
 
 /* Scratch a plan needs, in bytes: used by the checks and by the executors alike. */
-size_t gml_gemm_scratch_shared(const gml_gemm_plan *plan);     /* the packed panel of B */
-size_t gml_gemm_scratch_thread(const gml_gemm_plan *plan);     /* the packed block of A and one tile of C */
+size_t gml_gemm_scratch_panel(const gml_gemm_plan *plan);  /* a packed panel of B: one for all threads of a grid with
+                                                              grid_m > 1, otherwise one for each            */
+size_t gml_gemm_scratch_thread(const gml_gemm_plan *plan); /* packed A, or sums, of each thread             */
+size_t gml_gemm_scratch(const gml_gemm_plan *plan);        /* of all threads of the plan                    */
 size_t gml_attention_scratch_thread(const gml_attention_plan *plan, int64_t head_dim, int64_t v_head_dim);
 
 #endif

@@ -6,13 +6,15 @@
 #define GML_PLAN_MODEL_H
 
 #include "src/core/cpu.h"
+#include "src/core/gemm.h"
 #include "src/core/plan.h"
 #include <gemmule/attention.h>
 #include <gemmule/softmax.h>
 
-/* All extents > 0 and normalised as gml_gemm_normalise_f32 does; threads is the most to use. */
-gml_gemm_plan gml_model_gemm(const gml_machine *machine, const gml_kernel_set *set, int64_t m, int64_t n,
-                             int64_t k, int32_t threads);
+/* m, n and k > 0 and `batch` products, >= 1; threads is the most to use. A packed operand of args decides kernel and
+ * orientation. */
+gml_gemm_plan gml_model_gemm(const gml_machine *machine, const gml_kernel_set *set, const gml_gemm_args *args,
+                             int64_t batch, int32_t threads);
 gml_softmax_plan gml_model_softmax(const gml_machine *machine, const gml_softmax_problem *problem,
                                    int32_t threads);
 gml_attention_plan gml_model_attention(const gml_machine *machine, const gml_kernel_set *set,

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * How gemmule_bench_gemm measures: all subjects on one problem, in rounds, beside the machine's peaks.
+ */
+#ifndef GML_BENCH_GEMM_MEASURE_H
+#define GML_BENCH_GEMM_MEASURE_H
+
+#include "bench/gemm_subject.h"
+
+namespace bench
+{
+
+struct Settings {
+    std::string isa; /* whose FMA peak counts */
+    int threads = 1;
+    int repetitions = 11;
+    bool cold = false;        /* cycle through operands that exceed the last-level cache */
+    double cache_bytes = 0;   /* of the last level, of all threads together */
+};
+
+/* One subject on one problem. */
+struct Times {
+    const Subject *subject;
+    std::vector<double> seconds; /* of one product, in each round; empty where the subject does not do the problem */
+    double error = 0;            /* the largest difference from gemmule's result, in units of what is tolerated */
+
+    bool wrong() const
+    {
+        return !(error <= 1);
+    }
+};
+
+struct Result {
+    Problem problem;
+    std::vector<double> peak; /* flops per second, in each round */
+    std::vector<double> read; /* bytes per second; empty where memory is no bound */
+    std::vector<Times> times; /* of each subject, in their order */
+
+    /* The least time that the machine of round r needs: for the FMAs, or for moving the operands once. */
+    double bound(size_t r) const;
+    bool memory_bound() const;
+};
+
+Result measure(const Problem &problem, const Subjects &subjects, const Settings &settings);
+
+} // namespace bench
+
+#endif

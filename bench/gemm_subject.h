@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * What gemmule_bench_gemm measures: subjects, each a way in which some library multiplies matrices. A subject prepares
+ * a problem as far as its kind allows, and the product that comes of it is what is timed.
+ */
+#ifndef GML_BENCH_GEMM_SUBJECT_H
+#define GML_BENCH_GEMM_SUBJECT_H
+
+#include <cstdint>
+#include <gemmule/gemmule.h>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace bench
+{
+
+enum class Type { f32, f64 };
+
+inline size_t size_of(Type type)
+{
+    return type == Type::f32 ? sizeof(float) : sizeof(double);
+}
+
+struct Shape {
+    int64_t m, n, k;
+};
+
+/* C = A * B, all row-major and contiguous; B is stored as n rows of k elements where it is transposed. */
+struct Problem {
+    Type type;
+    Shape shape;
+    bool transposed;
+
+    double flops() const
+    {
+        return 2.0 * double(shape.m) * double(shape.n) * double(shape.k);
+    }
+    /* Of the operands: what has to be read and written once, whatever the algorithm. */
+    double bytes() const
+    {
+        return double(size_of(type)) * (double(shape.m) * double(shape.k) + double(shape.k) * double(shape.n) +
+                                        double(shape.m) * double(shape.n));
+    }
+    int64_t ldb() const
+    {
+        return transposed ? shape.k : shape.n;
+    }
+};
+
+struct Operands {
+    const void *a, *b;
+    void *c;
+};
+
+/* What a subject has done before its product is timed: nothing; all that follows from the problem but for the operands
+ * (a plan, a kernel made for it); and that with B brought into the subject's own order. */
+enum class Kind { plain, plan, packed };
+
+/* An error that ends the program with its sentence. */
+struct Failure : std::runtime_error {
+    using std::runtime_error::runtime_error;
+};
+
+class Product
+{
+  public:
+    virtual ~Product() = default;
+    /* Multiplies `calls` times, on each set of operands in turn. */
+    virtual void run(int64_t calls) = 0;
+};
+
+/* A product that is call(i) for set i. The loop is compiled with the call in it, for products of a few nanoseconds. */
+template <class Call> class Repeated final : public Product
+{
+  public:
+    Repeated(size_t sets, Call call) : sets_(sets), call_(std::move(call))
+    {
+    }
+    void run(int64_t calls) override
+    {
+        for (; calls > 0; calls--) {
+            call_(next_);
+            if (++next_ == sets_)
+                next_ = 0;
+        }
+    }
+
+  private:
+    size_t sets_, next_ = 0;
+    Call call_;
+};
+
+template <class Call> std::unique_ptr<Product> repeat(size_t sets, Call call)
+{
+    return std::make_unique<Repeated<Call>>(sets, std::move(call));
+}
+
+class Subject
+{
+  public:
+    Subject(std::string called, Kind how, std::string described, bool own = false)
+        : name(std::move(called)), kind(how), description(std::move(described)), ours(own)
+    {
+    }
+    virtual ~Subject() = default;
+    /* NULL where the library does not do this problem. The operands outlive the product; the vector does, too. */
+    virtual std::unique_ptr<Product> prepare(const Problem &problem, const std::vector<Operands> &sets) const = 0;
+
+    const std::string name;
+    const Kind kind;
+    const std::string description; /* version, chosen core, threads */
+    const bool ours;
+};
+
+using Subjects = std::vector<std::unique_ptr<Subject>>;
+
+/* Appends the subjects of a library. The first one of gemmule is its plain call. */
+void add_gemmule(Subjects &subjects, gml_context *context);
+void add_cblas(Subjects &subjects, const std::string &name, const std::string &path, Type type, int threads);
+void add_xsmm(Subjects &subjects, Type type, int threads);
+void add_onednn(Subjects &subjects, Type type, int threads);
+
+} // namespace bench
+
+#endif
