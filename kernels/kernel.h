@@ -67,6 +67,9 @@ typedef void gml_gemm_finish_fn(const gml_gemm_epilogue *epilogue, int64_t m, in
  *
  * which is packed memory (rs_a 1, cs_a mr, ps_a mr * k; rs_b nr, ps_b nr * k) as well as a matrix where it stands (ps_a
  * mr * rs_a; ps_b nr). Nothing beyond row m and column n is read. No alignment is needed beyond that of an element.
+ *
+ * A kernel that `copies_b` can leave a B in place packed for the blocks to come, at a smaller price than a pass of its
+ * own: where packed_b is not NULL it takes [panel][k][nr], zero beyond column n, aligned to a vector, and ps_b is nr.
  */
 typedef struct gml_gemm_block {
     int64_t m, n, k;
@@ -78,6 +81,7 @@ typedef struct gml_gemm_block {
     int64_t rs_c;
     double alpha, beta;
     const gml_gemm_epilogue *epilogue;
+    void *packed_b;
 } gml_gemm_block;
 
 typedef void gml_gemm_block_fn(const gml_gemm_block *block);
@@ -88,6 +92,7 @@ typedef struct gml_gemm_kernel {
     int16_t registers;   /* accumulators and operands, at most the set's; 0: not counted    */
     int16_t loads;       /* vector and broadcast loads per k-step                           */
     gml_gemm_block_fn *block;
+    bool copies_b;       /* the block takes packed_b                                        */
 } gml_gemm_kernel;
 
 /*

@@ -44,7 +44,8 @@ void proof_fail(proof_session *session, const char *format, ...) __attribute__((
 /* Chooses the kernel whose cases follow; false when the options exclude it or this CPU cannot run it. */
 bool proof_kernel_begin(proof_session *session, const char *name);
 
-/* The name of a kernel that stands in no row of its own: "pack" for "f32" of set avx2 is "pack_f32_avx2". Returns name. */
+/* The name of a kernel that stands in no row of its own: "pack" of "f32" in set avx2 is "pack_f32_avx2". Returns
+ * name. */
 const char *proof_kernel_name(char name[48], const char *op, const char *type, const gml_kernel_set *set);
 
 /* True for every case when thorough, otherwise once in `n`. */

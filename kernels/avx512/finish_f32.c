@@ -74,8 +74,8 @@ AVX512_INLINE void finish_row(const int activation, int64_t n, const float *alon
     }
 }
 
-AVX512_INLINE void finish(const int activation, const gml_gemm_epilogue *epilogue, int64_t m, int64_t n, float *c,
-                          int64_t rs_c, int64_t cs_c)
+AVX512_INLINE void finish(const int activation, const gml_gemm_epilogue *epilogue, int64_t m, int64_t n,
+                          float *c, int64_t rs_c, int64_t cs_c)
 {
     const float *bias_m = epilogue->bias_m, *bias_n = epilogue->bias_n;
     if (rs_c == 1 && cs_c != 1) {
@@ -86,12 +86,12 @@ AVX512_INLINE void finish(const int activation, const gml_gemm_epilogue *epilogu
     const int64_t run = cs_c == 1 ? n : 1;
     for (int64_t i = 0; i < m; i++)
         for (int64_t j = 0; j < n; j += run)
-            finish_row(activation, run, bias_n ? bias_n + j : NULL, bias_m ? bias_m + i : NULL, epilogue->m_first,
-                       c + i * rs_c + j * cs_c);
+            finish_row(activation, run, bias_n ? bias_n + j : NULL, bias_m ? bias_m + i : NULL,
+                       epilogue->m_first, c + i * rs_c + j * cs_c);
 }
 
-void gml_gemm_finish_f32_avx512(const gml_gemm_epilogue *epilogue, int64_t m, int64_t n, void *c, int64_t rs_c,
-                                int64_t cs_c)
+void gml_gemm_finish_f32_avx512(const gml_gemm_epilogue *epilogue, int64_t m, int64_t n, void *c,
+                                int64_t rs_c, int64_t cs_c)
 {
     switch (epilogue->activation) {
     case GML_ACTIVATION_RELU:

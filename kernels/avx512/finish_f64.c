@@ -7,8 +7,8 @@
 #define LANES 8
 
 /* n contiguous elements: `along` is NULL or their biases, `across` NULL or the one that they share. */
-static void finish_row(int32_t activation, int64_t n, const double *along, const double *across, bool across_first,
-                       double *c)
+static void finish_row(int32_t activation, int64_t n, const double *along, const double *across,
+                       bool across_first, double *c)
 {
     const __m512d shared = across ? _mm512_set1_pd(*across) : _mm512_setzero_pd();
     for (int64_t j = 0; j < n; j += LANES) {
@@ -26,19 +26,20 @@ static void finish_row(int32_t activation, int64_t n, const double *along, const
     }
 }
 
-void gml_gemm_finish_f64_avx512(const gml_gemm_epilogue *epilogue, int64_t m, int64_t n, void *c, int64_t rs_c,
-                                int64_t cs_c)
+void gml_gemm_finish_f64_avx512(const gml_gemm_epilogue *epilogue, int64_t m, int64_t n, void *c,
+                                int64_t rs_c, int64_t cs_c)
 {
     const double *bias_m = epilogue->bias_m, *bias_n = epilogue->bias_n;
     const int32_t activation = epilogue->activation;
     if (rs_c == 1 && cs_c != 1) {
         for (int64_t j = 0; j < n; j++)
-            finish_row(activation, m, bias_m, bias_n ? bias_n + j : NULL, !epilogue->m_first, (double *)c + j * cs_c);
+            finish_row(activation, m, bias_m, bias_n ? bias_n + j : NULL, !epilogue->m_first,
+                       (double *)c + j * cs_c);
         return;
     }
     const int64_t run = cs_c == 1 ? n : 1;
     for (int64_t i = 0; i < m; i++)
         for (int64_t j = 0; j < n; j += run)
-            finish_row(activation, run, bias_n ? bias_n + j : NULL, bias_m ? bias_m + i : NULL, epilogue->m_first,
-                       (double *)c + i * rs_c + j * cs_c);
+            finish_row(activation, run, bias_n ? bias_n + j : NULL, bias_m ? bias_m + i : NULL,
+                       epilogue->m_first, (double *)c + i * rs_c + j * cs_c);
 }

@@ -16,6 +16,7 @@
 #define V(op)  _mm512_##op##_ps
 #define LANES  16
 #define FINISH gml_gemm_finish_f32_avx512
+#define PACK   gml_pack_f32_avx512
 #include "kernels/avx512/gemm.inc"
 
 KERNEL(gml_gemm_f32_8x48_avx512, 8, 3)

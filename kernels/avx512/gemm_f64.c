@@ -16,6 +16,7 @@
 #define V(op)  _mm512_##op##_pd
 #define LANES  8
 #define FINISH gml_gemm_finish_f64_avx512
+#define PACK   gml_pack_f64_avx512
 #include "kernels/avx512/gemm.inc"
 
 KERNEL(gml_gemm_f64_8x24_avx512, 8, 3)

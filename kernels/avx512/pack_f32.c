@@ -5,8 +5,14 @@
  * Three ways. stride_len == 1: rows are copied. stride_k == 1: tiles of 16 (or 8) source rows by 16 columns are
  * transposed in registers, each source row being one load. Otherwise element by element: the strides then leave
  * a cache line for each element, which costs more than any gather saves.
+ *
+ * What lies in rows FAR apart, or more, is probably in no cache, and no prefetcher of the hardware follows it from row
+ * to row: lines are asked for in advance, which costs a fifth of the speed where they are in L2 already.
  */
 #include "kernels/avx512/avx512.h"
+
+#define FAR   4096 /* elements: 16 KB                    */
+#define AHEAD 16   /* rows, where they are copied        */
 
 /* Writes +0 to dst[0 .. n-1]. */
 static void clear(int64_t n, float *dst)
@@ -20,7 +26,11 @@ static void copy_rows(int64_t len, int64_t width, int64_t k, const float *src, i
 {
     const int64_t whole = len / AVX512_LANES * AVX512_LANES;
     const __mmask16 tail = avx512_mask(len - whole);
+    const bool far = stride_k >= FAR;
     for (int64_t p = 0; p < k; p++, src += stride_k, dst += ldd) {
+        if (far)
+            for (int64_t i = 0; i < len; i += AVX512_LANES)
+                _mm_prefetch((const char *)(src + AHEAD * stride_k + i), _MM_HINT_T0);
         int64_t i = 0;
         for (; i < whole; i += AVX512_LANES)
             _mm512_storeu_ps(dst + i, _mm512_loadu_ps(src + i));
@@ -93,10 +103,15 @@ static void transpose(int64_t len, int64_t width, int64_t k, const float *src, i
 {
     int64_t i = 0;
     for (; i < len; i += AVX512_LANES)
-        for (int64_t p = 0; p < k; p += AVX512_LANES)
-            transpose_tile(avx512_min(len - i, AVX512_LANES), avx512_min(width - i, AVX512_LANES),
-                           avx512_min(k - p, AVX512_LANES), src + i * stride_len + p, stride_len,
-                           dst + p * ldd + i, ldd);
+        for (int64_t p = 0; p < k; p += AVX512_LANES) {
+            const int64_t rows = avx512_min(len - i, AVX512_LANES);
+            const float *from = src + i * stride_len + p;
+            if (stride_len >= FAR)
+                for (int64_t c = 0; c < rows; c++)
+                    _mm_prefetch((const char *)(from + (rows + c) * stride_len), _MM_HINT_T0);
+            transpose_tile(rows, avx512_min(width - i, AVX512_LANES), avx512_min(k - p, AVX512_LANES), from,
+                           stride_len, dst + p * ldd + i, ldd);
+        }
     for (int64_t p = 0; p < k && i < width; p++)
         clear(width - i, dst + p * ldd + i);
 }

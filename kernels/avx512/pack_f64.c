@@ -5,6 +5,8 @@
 #include "kernels/avx512/avx512.h"
 
 #define LANES 8
+#define FAR   2048 /* elements: 16 KB             */
+#define AHEAD 16   /* rows, where they are copied */
 
 static __mmask8 lanes_of(int64_t n)
 {
@@ -23,7 +25,11 @@ static void copy_rows(int64_t len, int64_t width, int64_t k, const double *src, 
 {
     const int64_t whole = len / LANES * LANES;
     const __mmask8 tail = lanes_of(len - whole);
+    const bool far = stride_k >= FAR;
     for (int64_t p = 0; p < k; p++, src += stride_k, dst += ldd) {
+        if (far)
+            for (int64_t i = 0; i < len; i += LANES)
+                _mm_prefetch((const char *)(src + AHEAD * stride_k + i), _MM_HINT_T0);
         int64_t i = 0;
         for (; i < whole; i += LANES)
             _mm512_storeu_pd(dst + i, _mm512_loadu_pd(src + i));
@@ -47,18 +53,22 @@ AVX512_INLINE void transpose_8(int64_t len, int64_t width, int64_t k, const doub
             _mm512_mask_storeu_pd(dst + p * ldd, lanes, r[p]);
 }
 
-static void transpose(int64_t len, int64_t width, int64_t k, const double *src, int64_t stride_len, double *dst,
-                      int64_t ldd)
+static void transpose(int64_t len, int64_t width, int64_t k, const double *src, int64_t stride_len,
+                      double *dst, int64_t ldd)
 {
     int64_t i = 0;
     for (; i < len; i += LANES)
         for (int64_t p = 0; p < k; p += LANES) {
             const double *from = src + i * stride_len + p;
             double *to = dst + p * ldd + i;
-            if (len - i >= LANES && k - p >= LANES)
+            const int64_t rows = avx512_min(len - i, LANES);
+            if (stride_len >= FAR)
+                for (int64_t c = 0; c < rows; c++)
+                    _mm_prefetch((const char *)(from + (rows + c) * stride_len), _MM_HINT_T0);
+            if (rows == LANES && k - p >= LANES)
                 transpose_8(LANES, LANES, LANES, from, stride_len, to, ldd);
             else
-                transpose_8(len - i, width - i, k - p, from, stride_len, to, ldd);
+                transpose_8(rows, width - i, k - p, from, stride_len, to, ldd);
         }
     for (int64_t p = 0; p < k && i < width; p++)
         clear(width - i, dst + p * ldd + i);

@@ -24,6 +24,7 @@ typedef struct panel {
     const gml_gemm_run_state *run;
     void *packed; /* [block][slice][depth][nr], where the plan packs */
     int64_t jc, pc, nc, kc;
+    bool copies; /* the kernel packs */
 } panel;
 
 static int64_t block_depth(const panel *p, int64_t block)
@@ -49,19 +50,32 @@ static void pack_slices(const panel *p, int64_t first, int64_t end)
     }
 }
 
-/* Puts one block of B from the given slice on into x. */
-static void place_b(const panel *p, int64_t block, int64_t slice, gml_gemm_block *x)
+/* Whether the kernel packs B beside its products, instead of a pass before them. */
+static bool copies_b(const gml_gemm_run_state *run)
+{
+    return run->plan->pack_b && !run->args->packed_b && run->plan->kernel->copies_b && run->args->cs_b == 1 &&
+           run->args->cs_c == 1;
+}
+
+/* Puts one block of B from the given slice on into x; `first` where it is the first to use this panel. */
+static void place_b(const panel *p, int64_t block, int64_t slice, bool first, gml_gemm_block *x)
 {
     const gml_gemm_args *args = p->run->args;
     const gml_gemm_kernels *kernels = p->run->plan->kernels;
     const int64_t nr = p->run->plan->kernel->nr;
     x->rs_b = nr;
     x->ps_b = nr * x->k;
+    x->packed_b = NULL;
     if (args->packed_b) {
         x->b = gml_gemm_packed_at(args->packed_b, p->pc + block, x->k, p->jc / nr + slice);
     } else if (p->run->plan->pack_b) {
-        x->b = gml_at(kernels, p->packed, nr * (block * ceil_div(p->nc, nr) + slice * x->k));
-    } else {
+        void *packed = gml_to(kernels, p->packed, nr * (block * ceil_div(p->nc, nr) + slice * x->k));
+        x->b = packed;
+        if (!first || !p->copies)
+            return;
+        x->packed_b = packed;
+    }
+    if (!args->packed_b && (x->packed_b || !p->run->plan->pack_b)) {
         x->b = gml_at(kernels, args->b, (p->pc + block) * args->rs_b + p->jc + slice * nr);
         x->rs_b = args->rs_b;
         x->ps_b = nr;
@@ -136,7 +150,7 @@ static void multiply(const panel *p, int64_t first_row, int64_t end_row, int64_t
         for (int64_t block = 0; block < p->kc; block += plan->kernels->kc0) {
             x.k = block_depth(p, block);
             x.beta = p->pc + block == 0 ? args->beta : 1.0;
-            place_b(p, block, first, &x);
+            place_b(p, block, first, i == first_row, &x);
             place_a(p, block, i, memory, &x);
             gml_gemm_epilogue epilogue;
             x.epilogue = NULL;
@@ -200,13 +214,13 @@ static void own_panels(void *argument, int64_t index)
     const int64_t end = min64(gml_share(tiles, index_n + 1, plan->grid_n) * nr, args->n);
     int64_t first_row, end_row;
     rows_of(run, index, &first_row, &end_row);
-    panel p = {.run = run, .packed = run->panels + (size_t)index * run->panel_bytes};
+    panel p = {.run = run, .packed = run->panels + (size_t)index * run->panel_bytes, .copies = copies_b(run)};
     for (p.jc = first; p.jc < end; p.jc += plan->nc) {
         p.nc = min64(plan->nc, end - p.jc);
         for (p.pc = 0; p.pc < args->k; p.pc += plan->kc) {
             p.kc = min64(plan->kc, args->k - p.pc);
             const int64_t slices = ceil_div(p.nc, nr);
-            if (plan->pack_b && !args->packed_b)
+            if (plan->pack_b && !args->packed_b && !p.copies)
                 pack_slices(&p, 0, slices);
             multiply(&p, first_row, end_row, 0, slices, memory_of(run, index));
         }
