@@ -17,7 +17,7 @@ typedef struct block_case {
 
 /* The largest block: A as [k][rows], B as [k][cols], and their sums as [rows][cols]. */
 typedef struct largest {
-    size_t element;
+    size_t element, vector; /* bytes */
     int64_t rows, cols;
     void *a, *b, *s;
 } largest;
@@ -103,6 +103,25 @@ static const char *place_b(proof_session *session, const largest *from, int64_t 
     return packed ? "packed" : "in place";
 }
 
+/* Where a B in place is left packed; the image is that. */
+static proof_operand *place_packed(proof_session *session, const largest *from, int64_t nr, gml_gemm_block *x)
+{
+    const int64_t panels = (x->n + nr - 1) / nr;
+    proof_operand *to =
+        proof_place(session->arena, "packed_b", from->element, from->vector,
+                    (proof_shape){{1, panels, x->k, nr}, {0, x->k * nr, nr, 1}}, PROOF_AT_END);
+    x->packed_b = to->data;
+    return to;
+}
+
+static void pack_formula(const largest *from, int64_t nr, const gml_gemm_block *x, void *to)
+{
+    for (int64_t j = 0; j < (x->n + nr - 1) / nr * nr; j++)
+        for (int64_t p = 0; p < x->k; p++)
+            proof_set(from->element, to, (j / nr * x->k + p) * nr + j % nr,
+                      j < x->n ? proof_get(from->element, from->b, p * from->cols + j) : 0.0);
+}
+
 static void one_block(proof_session *session, const gml_gemm_kernel *kernel, const largest *full,
                       gml_gemm_block x, proof_values values, proof_random *random)
 {
@@ -112,6 +131,8 @@ static void one_block(proof_session *session, const gml_gemm_kernel *kernel, con
     proof_case_begin(session);
     const char *a = place_a(session, full, kernel->mr, &x, random);
     const char *b = place_b(session, full, kernel->nr, &x, random);
+    const bool packs = kernel->copies_b && x.ps_b == kernel->nr && proof_once_in(random, 2);
+    proof_operand *packed = packs ? place_packed(session, full, kernel->nr, &x) : NULL;
     proof_operand *c =
         proof_place_matrix(session->arena, "c", element, x.m, x.n, x.rs_c, 1, proof_any_edge(random));
     x.c = c->data;
@@ -123,13 +144,16 @@ static void one_block(proof_session *session, const gml_gemm_kernel *kernel, con
         x.epilogue = &epilogue.epilogue;
     }
     proof_case_images(session);
+    if (packed)
+        pack_formula(full, kernel->nr, &x, packed->image);
 
     proof_update_formula(element, x.m, x.n, x.alpha, full->s, full->cols, x.beta, c->image, x.rs_c, 1);
     if (x.epilogue)
         proof_finish_formula(element, &epilogue, x.m, x.n, c->image, x.rs_c, 1);
-    proof_case_label(session, "m %lld, n %lld, k %lld, alpha %g, beta %g, a %s, b %s, rs_c %lld%s, %s",
-                     (long long)x.m, (long long)x.n, (long long)x.k, x.alpha, x.beta, a, b, (long long)x.rs_c,
-                     x.epilogue ? ", epilogue" : "", proof_values_name[values]);
+    proof_case_label(session, "m %lld, n %lld, k %lld, alpha %g, beta %g, a %s, b %s%s, rs_c %lld%s, %s",
+                     (long long)x.m, (long long)x.n, (long long)x.k, x.alpha, x.beta, a, b,
+                     packed ? " to be packed" : "", (long long)x.rs_c, x.epilogue ? ", epilogue" : "",
+                     proof_values_name[values]);
     proof_case_end(session, run, &(block_case){kernel, x});
 }
 
@@ -161,7 +185,10 @@ static void one_kernel(proof_session *session, const gml_gemm_kernels *kernels, 
     const int64_t depths[] = {1, 2, 3, 4, 5, 31, kernels->kc0 - 1, kernels->kc0};
     const int n_depths = sizeof depths / sizeof *depths;
     const size_t element = (size_t)kernels->element;
-    largest full = {.element = element, .rows = 2 * kernel->mr + 1, .cols = 2 * kernel->nr + 1};
+    largest full = {.element = element,
+                    .vector = element * (size_t)kernels->lanes,
+                    .rows = 2 * kernel->mr + 1,
+                    .cols = 2 * kernel->nr + 1};
     full.a = malloc((size_t)(full.rows * kernels->kc0) * element);
     full.b = malloc((size_t)(full.cols * kernels->kc0) * element);
     full.s = malloc((size_t)(full.rows * full.cols) * element);

@@ -106,6 +106,8 @@ more_avx512() {
         'panel * x->ps_a' 'panel * mr * x->rs_a'
     mutant "avx512: the panels of B at another distance" kernels/avx512/gemm.inc \
         'slice * x->ps_b' 'slice * nr'
+    mutant "avx512: the copies of B at another distance" kernels/avx512/gemm.inc \
+        '(REAL *)x->packed_b + slice * nr * x->k' '(REAL *)x->packed_b + slice * nr'
     mutant "avx512: the epilogue of another row" kernels/avx512/gemm.inc \
         '(const REAL *)epilogue.bias_m + i' '(const REAL *)epilogue.bias_m'
     mutant "avx512: columns of few rows read beyond k" kernels/avx512/stream.inc \

@@ -6,9 +6,9 @@
 
 static const gml_gemm_kernel tiles_f32[] = {
     /* name                   mr  nr  registers loads  block                    copies_b */
-    {"gemm_f32_6x16_avx2",     6, 16, 15,        8,    gml_gemm_f32_6x16_avx2,  false},
-    {"gemm_f32_4x24_avx2",     4, 24, 16,        7,    gml_gemm_f32_4x24_avx2,  false},
-    {"gemm_f32_12x8_avx2",    12,  8, 14,       13,    gml_gemm_f32_12x8_avx2,  false},
+    {"gemm_f32_6x16_avx2",     6, 16, 15,        8,    gml_gemm_f32_6x16_avx2,  true},
+    {"gemm_f32_4x24_avx2",     4, 24, 16,        7,    gml_gemm_f32_4x24_avx2,  true},
+    {"gemm_f32_12x8_avx2",    12,  8, 14,       13,    gml_gemm_f32_12x8_avx2,  true},
 };
 
 static const gml_gemm_kernels gemm_f32 = {
@@ -27,9 +27,9 @@ static const gml_gemm_kernels gemm_f32 = {
 
 static const gml_gemm_kernel tiles_f64[] = {
     /* name                   mr  nr  registers loads  block                    copies_b */
-    {"gemm_f64_6x8_avx2",      6,  8, 15,        8,    gml_gemm_f64_6x8_avx2,   false},
-    {"gemm_f64_4x12_avx2",     4, 12, 16,        7,    gml_gemm_f64_4x12_avx2,  false},
-    {"gemm_f64_12x4_avx2",    12,  4, 14,       13,    gml_gemm_f64_12x4_avx2,  false},
+    {"gemm_f64_6x8_avx2",      6,  8, 15,        8,    gml_gemm_f64_6x8_avx2,   true},
+    {"gemm_f64_4x12_avx2",     4, 12, 16,        7,    gml_gemm_f64_4x12_avx2,  true},
+    {"gemm_f64_12x4_avx2",    12,  4, 14,       13,    gml_gemm_f64_12x4_avx2,  true},
 };
 
 static const gml_gemm_kernels gemm_f64 = {

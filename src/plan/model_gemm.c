@@ -19,8 +19,16 @@
  * packed operands may wait for L2. */
 #define LOAD_COST 0.25
 
-/* Rows up to which B is streamed past sums, and not cut into blocks: for more, sums no longer fit beside it in L1. */
-#define STREAM_ROWS 8
+/* Rows up to which B is streamed past sums, and not cut into blocks: where B is contiguous along n, and where it has to
+ * be transposed, which is done again for every few rows. */
+#define STREAM_ROWS 32
+#define STREAM_DOTS 16
+
+#define STREAM_WIDTH 128 /* extents of B from which it is large */
+#define FEW_ROWS     4   /* more are blocks where B fits into L2 */
+
+/* Products up to which a block is written more than computed. */
+#define RANK_K 64
 
 /* Rows, in tiles, from which packing B pays: each packed element is used by so many tiles. */
 #define PACK_TILES 6
@@ -88,8 +96,8 @@ static void plan_stream(const problem *p, int32_t threads, gml_gemm_plan *plan)
     plan->path = GML_GEMM_STREAM;
     plan->mc = p->m;
     plan->kc = plan->kernels->kc0;
-    /* Half of L1 for the sums, beside a few rows of B. */
-    plan->nc = even_block(p->n, max64(p->cache.l1d / 2 / (p->m * p->element), lanes), lanes);
+    /* Sums in a quarter of L2: the kernels bring those they work on to L1. Long rows are what prefetchers follow. */
+    plan->nc = even_block(p->n, max64(p->cache.l2 / 4 / (p->m * p->element), lanes), lanes);
     plan->grid_n = threads_for(saturated(saturated(p->n, p->k), p->element), BYTES_OF_THREAD, threads);
 }
 
@@ -118,7 +126,7 @@ static void choose_packing(const problem *p, gml_gemm_plan *plan)
         plan->pack_b = !p->b_rows || (ceil_div(p->m, kernel->mr) >= PACK_TILES &&
                                       saturated(saturated(kc, p->n), p->element) > p->cache.l2 / 4);
     if (!args->packed_a)
-        plan->pack_a = ceil_div(p->n, kernel->nr) >= PACK_TILES &&
+        plan->pack_a = args->cs_a != 1 && ceil_div(p->n, kernel->nr) >= PACK_TILES &&
                        saturated(saturated(kc, p->m), p->element) > p->cache.l2 / 4;
 }
 
@@ -138,26 +146,38 @@ static void plan_panels(const problem *p, int32_t threads, gml_gemm_plan *plan)
     const int64_t most_rows = min64(p->cache.l2 / 4, (int64_t)GML_SCRATCH_PER_THREAD / 2) / row_bytes;
     plan->mc = even_block(ceil_div(ceil_div(p->m, mr), plan->grid_m) * mr, most_rows, mr);
 
+    /* Rank-k updates: all of B is what stays in L2, and C passes by, row after row, once. */
+    if (p->k <= RANK_K && p->n >= 8 * nr && saturated(saturated(p->k, p->n), p->element) <= p->cache.l2 / 2)
+        plan->mc = min64(plan->mc, 2 * mr);
+
     /* Half of the threads' L3, where there is one; without, a panel long enough to pay for packing A again. */
     const int64_t panel = p->cache.l3 ? p->cache.l3 / 2 : 8 * p->cache.l2;
     const int64_t columns = ceil_div(ceil_div(p->n, nr), plan->grid_m > 1 ? 1 : plan->grid_n) * nr;
     plan->nc = even_block(columns, max64(min64(panel, (int64_t)GML_SCRATCH_PANEL) / row_bytes, 8 * nr), nr);
 
-    /* One pass over A: slices of B are packed just before their only use. */
-    if (plan->pack_b && !plan->pack_a && p->m <= plan->mc && (plan->grid_m == 1))
-        plan->nc = min64(plan->nc, 2 * nr);
+    /* One pass over A: slices of B are packed into L2 just before their only use. */
+    if (plan->pack_b && p->m <= plan->mc && plan->grid_m == 1)
+        plan->nc = min64(plan->nc, max64(p->cache.l2 / 2 / row_bytes / nr, 2) * nr);
+}
+
+/* Whether m rows of A are few for a B of k x n, which is contiguous along n or not. */
+static bool streams(int64_t m, int64_t n, int64_t k, bool b_rows, int64_t element, int64_t l2)
+{
+    if (m > (b_rows ? STREAM_ROWS : STREAM_DOTS) || n < STREAM_WIDTH)
+        return false;
+    return m <= FEW_ROWS || (k >= STREAM_WIDTH && saturated(saturated(n, k), element) > l2);
 }
 
 /* Whether C^T = B^T * A^T is the better way to see the problem. */
-static bool choose_orientation(const gml_gemm_args *args)
+static bool choose_orientation(const gml_gemm_args *args, int64_t element, int64_t l2)
 {
     if (args->packed_a)
         return args->packed_a->transpose;
     if (args->packed_b)
         return args->packed_b->transpose;
-    if (args->n <= STREAM_ROWS && args->n < args->m)
+    if (args->n < args->m && streams(args->n, args->m, args->k, args->rs_a == 1, element, l2))
         return true;
-    if (args->m <= STREAM_ROWS && args->m < args->n)
+    if (args->m <= args->n && streams(args->m, args->n, args->k, args->cs_b == 1, element, l2))
         return false;
     return args->n != 1 && args->cs_c != 1 && (args->rs_c == 1 || args->m == 1);
 }
@@ -167,7 +187,8 @@ gml_gemm_plan gml_model_gemm(const gml_machine *machine, const gml_kernel_set *s
 {
     gml_gemm_plan plan = {
         .kernels = gml_gemm_kernels_of(set, args->type), .grid_m = 1, .grid_n = 1, .grid_batch = 1};
-    plan.transpose = choose_orientation(args);
+    const int64_t l2 = gml_cache_budget_of(machine, 1).l2;
+    plan.transpose = choose_orientation(args, plan.kernels->element, l2);
     const gml_gemm_args oriented = plan.transpose ? gml_gemm_transposed(args) : *args;
     problem p = {.args = &oriented, .m = oriented.m, .n = oriented.n, .k = oriented.k};
     p.element = plan.kernels->element;
@@ -176,7 +197,7 @@ gml_gemm_plan gml_model_gemm(const gml_machine *machine, const gml_kernel_set *s
 
     const gml_gemm_packed *packed = oriented.packed_a ? oriented.packed_a : oriented.packed_b;
     plan.kernel = packed ? packed->kernel : choose_tile(plan.kernels, p.m, p.n);
-    const bool stream = !packed && p.m <= STREAM_ROWS;
+    const bool stream = !packed && p.m <= p.n && streams(p.m, p.n, p.k, p.b_rows, p.element, l2);
     if (batch > 1) {
         const int32_t most = threads_for(saturated(p.products, batch), PRODUCTS_OF_THREAD, threads);
         if (most > 1 && batch >= most) {
