@@ -5,9 +5,9 @@
 #include "kernels/avx512/avx512.h"
 
 static const gml_gemm_kernel tiles_f32[] = {
-    /* name                     mr  nr  registers loads  block                     */
-    {"gemm_f32_8x48_avx512",     8, 48, 28,       11,    gml_gemm_f32_8x48_avx512, true},
-    {"gemm_f32_6x64_avx512",     6, 64, 29,       10,    gml_gemm_f32_6x64_avx512, true},
+    /* name                     mr  nr  registers loads  block                      copies_b */
+    {"gemm_f32_8x48_avx512",     8, 48, 28,       11,    gml_gemm_f32_8x48_avx512,  true},
+    {"gemm_f32_6x64_avx512",     6, 64, 29,       10,    gml_gemm_f32_6x64_avx512,  true},
     {"gemm_f32_14x32_avx512",   14, 32, 31,       16,    gml_gemm_f32_14x32_avx512, true},
 };
 
@@ -26,9 +26,9 @@ static const gml_gemm_kernels gemm_f32 = {
 };
 
 static const gml_gemm_kernel tiles_f64[] = {
-    /* name                     mr  nr  registers loads  block                     */
-    {"gemm_f64_8x24_avx512",     8, 24, 28,       11,    gml_gemm_f64_8x24_avx512, true},
-    {"gemm_f64_6x32_avx512",     6, 32, 29,       10,    gml_gemm_f64_6x32_avx512, true},
+    /* name                     mr  nr  registers loads  block                      copies_b */
+    {"gemm_f64_8x24_avx512",     8, 24, 28,       11,    gml_gemm_f64_8x24_avx512,  true},
+    {"gemm_f64_6x32_avx512",     6, 32, 29,       10,    gml_gemm_f64_6x32_avx512,  true},
     {"gemm_f64_14x16_avx512",   14, 16, 31,       16,    gml_gemm_f64_14x16_avx512, true},
 };
 

@@ -5,11 +5,11 @@
 #include "kernels/neon/neon.h"
 
 static const gml_gemm_kernel tiles_f32[] = {
-    /* name                  mr  nr  registers loads  block                   */
-    {"gemm_f32_8x12_neon",    8, 12, 29,        5,    gml_gemm_f32_8x12_neon},
-    {"gemm_f32_6x16_neon",    6, 16, 30,        6,    gml_gemm_f32_6x16_neon},
-    {"gemm_f32_12x8_neon",   12,  8, 29,        5,    gml_gemm_f32_12x8_neon},
-    {"gemm_f32_4x20_neon",    4, 20, 26,        6,    gml_gemm_f32_4x20_neon},
+    /* name                  mr  nr  registers loads  block                   copies_b */
+    {"gemm_f32_8x12_neon",    8, 12, 29,        5,    gml_gemm_f32_8x12_neon, false},
+    {"gemm_f32_6x16_neon",    6, 16, 30,        6,    gml_gemm_f32_6x16_neon, false},
+    {"gemm_f32_12x8_neon",   12,  8, 29,        5,    gml_gemm_f32_12x8_neon, false},
+    {"gemm_f32_4x20_neon",    4, 20, 26,        6,    gml_gemm_f32_4x20_neon, false},
 };
 
 static const gml_gemm_kernels gemm_f32 = {
@@ -27,10 +27,10 @@ static const gml_gemm_kernels gemm_f32 = {
 };
 
 static const gml_gemm_kernel tiles_f64[] = {
-    /* name                  mr  nr  registers loads  block                   */
-    {"gemm_f64_8x6_neon",     8,  6, 31,        7,    gml_gemm_f64_8x6_neon},
-    {"gemm_f64_6x8_neon",     6,  8, 31,        7,    gml_gemm_f64_6x8_neon},
-    {"gemm_f64_4x10_neon",    4, 10, 27,        7,    gml_gemm_f64_4x10_neon},
+    /* name                  mr  nr  registers loads  block                   copies_b */
+    {"gemm_f64_8x6_neon",     8,  6, 31,        7,    gml_gemm_f64_8x6_neon,  false},
+    {"gemm_f64_6x8_neon",     6,  8, 31,        7,    gml_gemm_f64_6x8_neon,  false},
+    {"gemm_f64_4x10_neon",    4, 10, 27,        7,    gml_gemm_f64_4x10_neon, false},
 };
 
 static const gml_gemm_kernels gemm_f64 = {

@@ -6,10 +6,10 @@
 #include "kernels/ref/ref.h"
 
 static const gml_gemm_kernel tiles_f32[] = {
-    /* name                  mr  nr  registers loads  block                  */
-    {"gemm_f32_8x8_ref",      8,  8, 0,        16,    gml_gemm_f32_8x8_ref},
-    {"gemm_f32_4x4_ref",      4,  4, 0,         8,    gml_gemm_f32_4x4_ref},
-    {"gemm_f32_1x16_ref",     1, 16, 0,        17,    gml_gemm_f32_1x16_ref},
+    /* name                  mr  nr  registers loads  block                  copies_b */
+    {"gemm_f32_8x8_ref",      8,  8, 0,        16,    gml_gemm_f32_8x8_ref,  false},
+    {"gemm_f32_4x4_ref",      4,  4, 0,         8,    gml_gemm_f32_4x4_ref,  false},
+    {"gemm_f32_1x16_ref",     1, 16, 0,        17,    gml_gemm_f32_1x16_ref, false},
 };
 
 static const gml_gemm_kernels gemm_f32 = {
@@ -27,9 +27,9 @@ static const gml_gemm_kernels gemm_f32 = {
 };
 
 static const gml_gemm_kernel tiles_f64[] = {
-    /* name                  mr  nr  registers loads  block                  */
-    {"gemm_f64_4x8_ref",      4,  8, 0,        12,    gml_gemm_f64_4x8_ref},
-    {"gemm_f64_1x8_ref",      1,  8, 0,         9,    gml_gemm_f64_1x8_ref},
+    /* name                  mr  nr  registers loads  block                  copies_b */
+    {"gemm_f64_4x8_ref",      4,  8, 0,        12,    gml_gemm_f64_4x8_ref,  false},
+    {"gemm_f64_1x8_ref",      1,  8, 0,         9,    gml_gemm_f64_1x8_ref,  false},
 };
 
 static const gml_gemm_kernels gemm_f64 = {
