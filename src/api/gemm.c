@@ -37,6 +37,50 @@ static void execute(gml_context *context, const char *function, const char *labe
         gml_trace_gemm(context, function, label, args, batch, small, planned ? &plan : NULL, begin);
 }
 
+/* Small products of matrices stored by rows, at the price of their checks: false where anything is not plain to see, and
+ * then nothing is touched. What is written twice here is what a call of a few nanoseconds would spend on passing it. */
+static inline bool multiply_at_once(const gml_context *context, size_t element, int64_t m, int64_t n,
+                                    int64_t k, double alpha, const void *a, int64_t rs_a, int64_t cs_a,
+                                    const void *b, int64_t rs_b, int64_t cs_b, double beta, void *c,
+                                    int64_t rs_c, int64_t cs_c)
+{
+    if (!context)
+        context = atomic_load_explicit(&gml_context_made, memory_order_acquire);
+    const uint64_t extents = ((uint64_t)m - 1) | ((uint64_t)n - 1) | ((uint64_t)k - 1);
+    const uint64_t strides = (uint64_t)rs_a | (uint64_t)cs_a | (uint64_t)rs_b | (uint64_t)rs_c;
+    if (!context || context->verbose || extents >= GML_KC0_F32 || strides >> 24 || cs_b != 1 || cs_c != 1 ||
+        rs_b < n || rs_c < n || !((cs_a == 1 && rs_a >= k) || (rs_a == 1 && cs_a >= m)) ||
+        m * n * k > GML_SMALL_PRODUCTS || alpha == 0.0)
+        return false;
+    const size_t span_a = (size_t)((m - 1) * rs_a + (k - 1) * cs_a + 1) * element;
+    const size_t span_b = (size_t)((k - 1) * rs_b + n) * element,
+                 span_c = (size_t)((m - 1) * rs_c + n) * element;
+    if (!a || !b || !c || ((uintptr_t)a | (uintptr_t)b | (uintptr_t)c) >> 62 ||
+        !gml_apart(c, span_c, a, span_a) || !gml_apart(c, span_c, b, span_b))
+        return false;
+    const gml_kernel_set *set = context->runtime.set;
+    const gml_gemm_kernel *kernel =
+        gml_gemm_small_tile(element == sizeof(float) ? set->gemm_f32 : set->gemm_f64, n);
+    const gml_gemm_block block = {.m = m,
+                                  .n = n,
+                                  .k = k,
+                                  .a = a,
+                                  .rs_a = rs_a,
+                                  .cs_a = cs_a,
+                                  .ps_a = kernel->mr * rs_a,
+                                  .b = b,
+                                  .rs_b = rs_b,
+                                  .ps_b = kernel->nr,
+                                  .c = c,
+                                  .rs_c = rs_c,
+                                  .alpha = alpha,
+                                  .beta = beta,
+                                  .epilogue = NULL,
+                                  .packed_b = NULL};
+    kernel->block(&block);
+    return true;
+}
+
 /* A product of one matrix by another, without a descriptor. */
 static inline gml_status multiply(gml_context *context, const char *function, const gml_gemm_args *args)
 {
@@ -61,6 +105,11 @@ gml_status gml_gemm_f32(gml_context *context, int64_t m, int64_t n, int64_t k, f
 {
     const gml_fpenv found = gml_fpenv_enter();
     GML_STAYS_HERE(alpha, beta);
+    if (multiply_at_once(context, sizeof(float), m, n, k, alpha, a, rs_a, cs_a, b, rs_b, cs_b, beta, c, rs_c,
+                         cs_c)) {
+        gml_fpenv_leave(found);
+        return GML_OK;
+    }
     const gml_gemm_args args = {.type = GML_F32,
                                 .m = m,
                                 .n = n,
@@ -90,6 +139,11 @@ gml_status gml_gemm_f64(gml_context *context, int64_t m, int64_t n, int64_t k, d
 {
     const gml_fpenv found = gml_fpenv_enter();
     GML_STAYS_HERE(alpha, beta);
+    if (multiply_at_once(context, sizeof(double), m, n, k, alpha, a, rs_a, cs_a, b, rs_b, cs_b, beta, c, rs_c,
+                         cs_c)) {
+        gml_fpenv_leave(found);
+        return GML_OK;
+    }
     const gml_gemm_args args = {.type = GML_F64,
                                 .m = m,
                                 .n = n,

@@ -21,6 +21,7 @@ struct gml_plan {
     size_t bytes_a, bytes_b, bytes_c; /* of operands that a run brings, otherwise 0 */
     size_t bytes_m, bytes_n;          /* of the biases                              */
     bool empty, listed, small, planned;
+    gml_gemm_direct direct;  /* where a run is one call of a kernel */
     gml_gemm_plan many, one; /* for the threads of the context; for one, inside a parallel region */
     char label[GML_TRACE_LABEL];
 };
@@ -55,6 +56,8 @@ static void fill(gml_plan *plan)
     /* Asked for, so that a parallel region around this call does not count. */
     const int32_t threads = gml_parallel_threads(runtime, call->threads ? call->threads : runtime->threads);
     plan->small = batch->count == 1 && !plan->listed && gml_gemm_is_small(args);
+    if (reads && batch->count == 1 && !plan->listed)
+        plan->direct = gml_gemm_prepare(runtime->set, args);
     plan->planned = gml_gemm_plan_of(&plan->many, plan->context, args, batch->count, threads) &&
                     gml_gemm_plan_of(&plan->one, plan->context, args, batch->count, 1);
 }
@@ -107,16 +110,15 @@ static bool right_places(const gml_plan *plan, const void *a, const void *b, con
 }
 
 /* Seen from the addresses alone: C is apart from what is read, and nothing wraps around. */
-static bool surely_apart(const gml_plan *plan, const gml_gemm_args *args)
+static inline bool surely_apart(const gml_plan *plan, const void *a, const void *b, const void *c)
 {
-    const gml_gemm_epilogue *epilogue = &args->epilogue;
-    const uintptr_t addresses = (uintptr_t)args->a | (uintptr_t)args->b | (uintptr_t)args->c;
+    const gml_gemm_epilogue *epilogue = &plan->call.args.epilogue;
+    const uintptr_t addresses = (uintptr_t)a | (uintptr_t)b | (uintptr_t)c;
     if (plan->listed || (addresses | plan->bytes_a | plan->bytes_b | plan->bytes_c) >> 62)
         return false;
-    return gml_apart(args->c, plan->bytes_c, args->a, plan->bytes_a) &&
-           gml_apart(args->c, plan->bytes_c, args->b, plan->bytes_b) &&
-           gml_apart(args->c, plan->bytes_c, epilogue->bias_m, plan->bytes_m) &&
-           gml_apart(args->c, plan->bytes_c, epilogue->bias_n, plan->bytes_n);
+    return gml_apart(c, plan->bytes_c, a, plan->bytes_a) && gml_apart(c, plan->bytes_c, b, plan->bytes_b) &&
+           gml_apart(c, plan->bytes_c, epilogue->bias_m, plan->bytes_m) &&
+           gml_apart(c, plan->bytes_c, epilogue->bias_n, plan->bytes_n);
 }
 
 static void execute(const gml_plan *plan, const gml_gemm_args *args)
@@ -147,13 +149,19 @@ gml_status gml_plan_run_gemm(const gml_plan *plan, const void *a, const void *b,
     }
     if (plan->empty)
         return GML_OK;
+    if (plan->direct.call && !plan->context->verbose && surely_apart(plan, a, b, c)) {
+        const gml_fpenv here = gml_fpenv_enter();
+        gml_gemm_call_direct(&plan->direct, a, b, c);
+        gml_fpenv_leave(here);
+        return GML_OK;
+    }
     gml_gemm_args args = plan->call.args;
     args.a = plan->a == PLACE_RUN ? a : NULL;
     args.b = plan->b == PLACE_RUN ? b : NULL;
     args.c = c;
     const gml_fpenv found = gml_fpenv_enter();
     gml_status status = GML_OK;
-    if (!surely_apart(plan, &args)) {
+    if (!surely_apart(plan, args.a, args.b, args.c)) {
         status = gml_gemm_check_described(run_function, &args, &plan->call.batch);
         if (status == GML_OK)
             status = gml_gemm_check_apart(run_function, &args, &plan->call.batch);

@@ -66,15 +66,54 @@ void gml_gemm_run(gml_runtime *runtime, const gml_gemm_plan *plan, const gml_gem
 #define GML_SMALL_PRODUCTS (INT64_C(1) << 20)
 #define GML_SMALL_EXTENT 1024 /* of any one dimension: products cannot overflow, nor pages thrash */
 
-static inline bool gml_gemm_is_small(const gml_gemm_args *args)
+static inline bool gml_gemm_is_little(const gml_gemm_args *args)
 {
     return args->m <= GML_SMALL_EXTENT && args->n <= GML_SMALL_EXTENT && args->k <= GML_KC0_F32 &&
            args->k <= GML_KC0_F64 && args->m * args->n * args->k <= GML_SMALL_PRODUCTS && args->k > 0 &&
-           args->alpha != 0.0 && !args->packed_a && !args->packed_b;
+           args->alpha != 0.0;
+}
+
+static inline bool gml_gemm_is_small(const gml_gemm_args *args)
+{
+    return gml_gemm_is_little(args) && !args->packed_a && !args->packed_b;
+}
+
+/* The tile for n columns of a small product: the first that holds them, or the widest. */
+static inline const gml_gemm_kernel *gml_gemm_small_tile(const gml_gemm_kernels *kernels, int64_t n)
+{
+    const gml_gemm_kernel *best = kernels->tiles;
+    for (int i = 1; i < kernels->n_tiles && best->nr < n; i++)
+        if (kernels->tiles[i].nr > best->nr)
+            best = &kernels->tiles[i];
+    return best;
 }
 
 /* Runs a product that gml_gemm_is_small, m and n > 0; false, with nothing touched, where it needs a plan after all. */
 bool gml_gemm_small(const gml_kernel_set *set, const gml_gemm_args *args);
+
+/*
+ * The same, prepared: of a product that is one call of a kernel, operands packed once included, all but the addresses.
+ * With `transpose` the caller's A and B change places. An operand that is packed keeps its address in the block.
+ */
+typedef struct gml_gemm_direct {
+    gml_gemm_block_fn *call; /* NULL: there is no such call */
+    gml_gemm_block block;
+    gml_gemm_epilogue epilogue;
+    bool transpose, has_epilogue;
+} gml_gemm_direct;
+
+gml_gemm_direct gml_gemm_prepare(const gml_kernel_set *set, const gml_gemm_args *args);
+
+static inline void gml_gemm_call_direct(const gml_gemm_direct *direct, const void *a, const void *b, void *c)
+{
+    gml_gemm_block block = direct->block;
+    const void *left = direct->transpose ? b : a, *right = direct->transpose ? a : b;
+    block.a = left ? left : block.a;
+    block.b = right ? right : block.b;
+    block.c = c;
+    block.epilogue = direct->has_epilogue ? &direct->epilogue : NULL;
+    direct->call(&block);
+}
 
 /* The same bits without scratch memory, one chain at a time; also the place of C = beta * C. */
 void gml_gemm_plain(const gml_kernel_set *set, const gml_gemm_args *args);

@@ -6,16 +6,6 @@
 
 #define STACK_BYTES 16384 /* of a packed B: half of a first-level cache, a quarter of the smallest stack */
 
-/* The tile with the least of C outside: the first whose columns hold n, or the widest. */
-static const gml_gemm_kernel *tile_for(const gml_gemm_kernels *kernels, int64_t n)
-{
-    const gml_gemm_kernel *best = kernels->tiles;
-    for (int i = 1; i < kernels->n_tiles && best->nr < n; i++)
-        if (kernels->tiles[i].nr > best->nr)
-            best = &kernels->tiles[i];
-    return best;
-}
-
 static void call(const gml_gemm_kernels *kernels, const gml_gemm_kernel *kernel, const gml_gemm_args *args,
                  const void *b, int64_t rs_b, int64_t ps_b)
 {
@@ -55,17 +45,48 @@ static bool call_packed(const gml_gemm_kernels *kernels, const gml_gemm_kernel *
     return true;
 }
 
+/* Whether C^T is the product to form: C has rows there, or B does and C as well. */
+static bool exchanges(const gml_gemm_args *args)
+{
+    return (args->cs_c != 1 && args->n != 1) || (args->cs_b != 1 && args->rs_a == 1 && args->rs_c == 1);
+}
+
+gml_gemm_direct gml_gemm_prepare(const gml_kernel_set *set, const gml_gemm_args *args)
+{
+    const gml_gemm_kernels *kernels = gml_gemm_kernels_of(set, args->type);
+    gml_gemm_direct direct = {.call = NULL};
+    const gml_gemm_packed *packed = args->packed_a ? args->packed_a : args->packed_b;
+    direct.transpose = packed ? packed->transpose : exchanges(args);
+    const gml_gemm_args x = direct.transpose ? gml_gemm_transposed(args) : *args;
+    if (!gml_gemm_is_little(args) || (x.cs_c != 1 && x.n != 1) || (!x.packed_b && x.cs_b != 1 && x.n != 1))
+        return direct;
+    const gml_gemm_kernel *kernel = packed ? packed->kernel : gml_gemm_small_tile(kernels, x.n);
+    direct.block =
+        (gml_gemm_block){.m = x.m, .n = x.n, .k = x.k, .rs_c = x.rs_c, .alpha = x.alpha, .beta = x.beta};
+    direct.block.rs_a = x.packed_a ? 1 : x.rs_a;
+    direct.block.cs_a = x.packed_a ? kernel->mr : x.cs_a;
+    direct.block.ps_a = kernel->mr * (x.packed_a ? x.k : x.rs_a);
+    direct.block.rs_b = x.packed_b ? kernel->nr : x.rs_b;
+    direct.block.ps_b = kernel->nr * (x.packed_b ? x.k : 1);
+    direct.block.a = x.packed_a ? x.packed_a->data : NULL;
+    direct.block.b = x.packed_b ? x.packed_b->data : NULL;
+    direct.epilogue = x.epilogue;
+    direct.has_epilogue = gml_gemm_has_epilogue(&x.epilogue);
+    direct.call = kernel->block;
+    return direct;
+}
+
 bool gml_gemm_small(const gml_kernel_set *set, const gml_gemm_args *args)
 {
     const gml_gemm_kernels *kernels = gml_gemm_kernels_of(set, args->type);
     gml_gemm_args transposed;
-    if ((args->cs_c != 1 && args->n != 1) || (args->cs_b != 1 && args->rs_a == 1 && args->rs_c == 1)) {
+    if (exchanges(args)) {
         transposed = gml_gemm_transposed(args);
         args = &transposed;
         if (args->cs_c != 1 && args->n != 1)
             return false;
     }
-    const gml_gemm_kernel *kernel = tile_for(kernels, args->n);
+    const gml_gemm_kernel *kernel = gml_gemm_small_tile(kernels, args->n);
     if (args->cs_b == 1 || args->n == 1) {
         call(kernels, kernel, args, args->b, args->rs_b, kernel->nr);
         return true;
