@@ -19,6 +19,13 @@
 /* Functions that compile to one body for each set of constant arguments. */
 #define AVX512_INLINE static inline __attribute__((always_inline))
 
+/* Before a loop over rows of sums that a compiler might take for one to keep, and its array of sums in memory. */
+#ifdef __clang__
+#define AVX512_UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define AVX512_UNROLL _Pragma("GCC unroll 16")
+#endif
+
 /* Keeps the exits of a loop out of its straight line. */
 #define AVX512_UNLIKELY(condition) __builtin_expect(condition, 0)
 
