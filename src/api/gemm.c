@@ -50,7 +50,8 @@ static inline bool multiply_at_once(const gml_context *context, size_t element, 
     const uint64_t strides = (uint64_t)rs_a | (uint64_t)cs_a | (uint64_t)rs_b | (uint64_t)rs_c;
     if (!context || context->verbose || extents >= GML_KC0_F32 || strides >> 24 || cs_b != 1 || cs_c != 1 ||
         rs_b < n || rs_c < n || !((cs_a == 1 && rs_a >= k) || (rs_a == 1 && cs_a >= m)) ||
-        m * n * k > GML_SMALL_PRODUCTS || alpha == 0.0)
+        m * n * k > GML_SMALL_PRODUCTS || alpha == 0.0 ||
+        (m > GML_SMALL_ROWS && gml_gemm_far_rows(rs_b, k, (int64_t)element)))
         return false;
     const size_t span_a = (size_t)((m - 1) * rs_a + (k - 1) * cs_a + 1) * element;
     const size_t span_b = (size_t)((k - 1) * rs_b + n) * element,

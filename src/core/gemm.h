@@ -64,7 +64,8 @@ void gml_gemm_run(gml_runtime *runtime, const gml_gemm_plan *plan, const gml_gem
  * a second thread would not pay.
  */
 #define GML_SMALL_PRODUCTS (INT64_C(1) << 20)
-#define GML_SMALL_EXTENT 1024 /* of any one dimension: products cannot overflow, nor pages thrash */
+#define GML_SMALL_EXTENT 1024 /* of any one dimension: products cannot overflow */
+#define GML_SMALL_ROWS 16     /* up to which rows of B that are far apart do not matter */
 
 static inline bool gml_gemm_is_little(const gml_gemm_args *args)
 {
@@ -76,6 +77,16 @@ static inline bool gml_gemm_is_little(const gml_gemm_args *args)
 static inline bool gml_gemm_is_small(const gml_gemm_args *args)
 {
     return gml_gemm_is_little(args) && !args->packed_a && !args->packed_b;
+}
+
+/* Whether rows of B lie so far apart, and are so many, that they neither stay in L1, where those at a distance of whole
+ * pages share sets, nor find their pages in the first-level TLB: then packing pays for few uses already. */
+#define GML_FAR_BYTES 4096
+#define GML_FAR_ROWS 24
+
+static inline bool gml_gemm_far_rows(int64_t rs_b, int64_t k, int64_t element)
+{
+    return k > GML_FAR_ROWS && rs_b >= GML_FAR_BYTES / element;
 }
 
 /* The tile for n columns of a small product: the first that holds them, or the widest. */

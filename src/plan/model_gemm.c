@@ -28,10 +28,11 @@
 #define FEW_ROWS     4   /* more are blocks where B fits into L2 */
 
 /* Products up to which a block is written more than computed. */
-#define RANK_K 64
+#define RANK_K 48
 
 /* Rows, in tiles, from which packing B pays: each packed element is used by so many tiles. */
 #define PACK_TILES 6
+#define FAR_TILES  3 /* where rows are far apart */
 
 /* A problem as the model sees it: oriented, and with what is known of it. */
 typedef struct problem {
@@ -111,7 +112,8 @@ static void plan_split(const problem *p, int32_t threads, gml_gemm_plan *plan)
     plan->mc = ceil_div(p->m, kernel->mr) * kernel->mr;
     plan->nc = ceil_div(p->n, kernel->nr) * kernel->nr;
     /* All of a thread's share at once, where the sums of its blocks fit into a part of L2. */
-    const int64_t most = max64(p->cache.l2 / 4 / (plan->mc * plan->nc * p->element), 1);
+    const int64_t room = min64(p->cache.l2 / 4, (int64_t)GML_SCRATCH_PER_THREAD / 2);
+    const int64_t most = max64(room / (plan->mc * plan->nc * p->element), 1);
     plan->kc = kc0 * min64(ceil_div(blocks, plan->grid_n), most);
 }
 
@@ -122,9 +124,11 @@ static void choose_packing(const problem *p, gml_gemm_plan *plan)
     const gml_gemm_kernel *kernel = plan->kernel;
     const gml_gemm_args *args = p->args;
     const int64_t kc = min64(p->k, plan->kernels->kc0);
+    const int64_t tiles = ceil_div(p->m, kernel->mr);
+    const bool far = tiles >= FAR_TILES && gml_gemm_far_rows(args->rs_b, kc, p->element);
+    const bool large = tiles >= PACK_TILES && saturated(saturated(kc, p->n), p->element) > p->cache.l2 / 4;
     if (!args->packed_b)
-        plan->pack_b = !p->b_rows || (ceil_div(p->m, kernel->mr) >= PACK_TILES &&
-                                      saturated(saturated(kc, p->n), p->element) > p->cache.l2 / 4);
+        plan->pack_b = !p->b_rows || far || large;
     if (!args->packed_a)
         plan->pack_a = args->cs_a != 1 && ceil_div(p->n, kernel->nr) >= PACK_TILES &&
                        saturated(saturated(kc, p->m), p->element) > p->cache.l2 / 4;
@@ -146,14 +150,16 @@ static void plan_panels(const problem *p, int32_t threads, gml_gemm_plan *plan)
     const int64_t most_rows = min64(p->cache.l2 / 4, (int64_t)GML_SCRATCH_PER_THREAD / 2) / row_bytes;
     plan->mc = even_block(ceil_div(ceil_div(p->m, mr), plan->grid_m) * mr, most_rows, mr);
 
-    /* Rank-k updates: all of B is what stays in L2, and C passes by, row after row, once. */
-    if (p->k <= RANK_K && p->n >= 8 * nr && saturated(saturated(p->k, p->n), p->element) <= p->cache.l2 / 2)
-        plan->mc = min64(plan->mc, 2 * mr);
-
     /* Half of the threads' L3, where there is one; without, a panel long enough to pay for packing A again. */
     const int64_t panel = p->cache.l3 ? p->cache.l3 / 2 : 8 * p->cache.l2;
     const int64_t columns = ceil_div(ceil_div(p->n, nr), plan->grid_m > 1 ? 1 : plan->grid_n) * nr;
     plan->nc = even_block(columns, max64(min64(panel, (int64_t)GML_SCRATCH_PANEL) / row_bytes, 8 * nr), nr);
+
+    /* Rank-k updates: what stays in L2 is B, and C passes by, row after row, once. */
+    if (p->k <= RANK_K && p->n >= 8 * nr) {
+        plan->mc = min64(plan->mc, 2 * mr);
+        plan->nc = even_block(columns, min64(plan->nc, p->cache.l2 * 3 / 4 / (p->k * p->element)), nr);
+    }
 
     /* One pass over A: slices of B are packed into L2 just before their only use. */
     if (plan->pack_b && p->m <= plan->mc && plan->grid_m == 1)
