@@ -33,6 +33,9 @@
  * from it, for which a register tile leaves no registers. */
 #define AVX512_OPAQUE(x) __asm__("" : "+r"(x))
 
+/* Makes a value of what was loaded: clang takes loading and keeping a vector for copying memory, and keeps it there. */
+#define AVX512_VALUE(x) __asm__("" : "+v"(x))
+
 /* Lanes 0 .. n-1, for n in 0 .. 16. */
 AVX512_INLINE __mmask16 avx512_mask(int64_t n)
 {
