@@ -18,25 +18,6 @@ static gml_gemm_plan plan_of(const gml_context *context, const gml_gemm_args *ar
                           gml_parallel_threads(&context->runtime, 0));
 }
 
-/* The tile whose panels of `extent` hold the least beside it, where those of `best` hold half as much again. */
-static const gml_gemm_kernel *leanest(const gml_gemm_packed *packed, const gml_gemm_kernel *best)
-{
-    const bool by_nr = packed->of_b != packed->transpose;
-    const gml_gemm_kernel *lean = best;
-    int64_t least = INT64_MAX, width = by_nr ? best->nr : best->mr;
-    const int64_t now = ceil_div(packed->extent, width) * width;
-    for (int i = 0; i < packed->kernels->n_tiles; i++) {
-        const gml_gemm_kernel *tile = &packed->kernels->tiles[i];
-        width = by_nr ? tile->nr : tile->mr;
-        const int64_t padded = ceil_div(packed->extent, width) * width;
-        if (padded < least) {
-            least = padded;
-            lean = tile;
-        }
-    }
-    return now >= least + least / 2 ? lean : best;
-}
-
 /* The storage order of C decides the order, and the model the kernel. Few rows or columns the model may see from the
  * other side, but what is packed serves more of them, too. */
 static void choose_order(gml_gemm_packed *packed, const gml_context *context, const gml_gemm_args *args)
@@ -53,7 +34,7 @@ static void choose_order(gml_gemm_packed *packed, const gml_context *context, co
         *other = max64(*other, GML_PACKED_MANY);
         plan = plan_of(context, &shape);
     }
-    packed->kernel = packed->extent > 0 ? leanest(packed, plan.kernel) : plan.kernel;
+    packed->kernel = plan.kernel;
 }
 
 /* false when the size is beyond any memory, or more than there is. */
