@@ -51,7 +51,7 @@ static inline bool multiply_at_once(const gml_context *context, size_t element, 
     if (!context || context->verbose || extents >= GML_KC0_F32 || strides >> 24 || cs_b != 1 || cs_c != 1 ||
         rs_b < n || rs_c < n || !((cs_a == 1 && rs_a >= k) || (rs_a == 1 && cs_a >= m)) ||
         m * n * k > GML_SMALL_PRODUCTS || alpha == 0.0 ||
-        (m > GML_SMALL_ROWS && gml_gemm_far_rows(rs_b, k, (int64_t)element)))
+        (m > GML_SMALL_ROWS && gml_gemm_rows_collide(rs_b, k, (int64_t)element)))
         return false;
     const size_t span_a = (size_t)((m - 1) * rs_a + (k - 1) * cs_a + 1) * element;
     const size_t span_b = (size_t)((k - 1) * rs_b + n) * element,

@@ -65,7 +65,7 @@ void gml_gemm_run(gml_runtime *runtime, const gml_gemm_plan *plan, const gml_gem
  */
 #define GML_SMALL_PRODUCTS (INT64_C(1) << 20)
 #define GML_SMALL_EXTENT 1024 /* of any one dimension: products cannot overflow */
-#define GML_SMALL_ROWS 16     /* up to which rows of B that are far apart do not matter */
+#define GML_SMALL_ROWS 16     /* up to which rows of B that collide do not matter */
 
 static inline bool gml_gemm_is_little(const gml_gemm_args *args)
 {
@@ -79,14 +79,14 @@ static inline bool gml_gemm_is_small(const gml_gemm_args *args)
     return gml_gemm_is_little(args) && !args->packed_a && !args->packed_b;
 }
 
-/* Whether rows of B lie so far apart, and are so many, that they neither stay in L1, where those at a distance of whole
- * pages share sets, nor find their pages in the first-level TLB: then packing pays for few uses already. */
-#define GML_FAR_BYTES 4096
-#define GML_FAR_ROWS 24
+/* Whether rows of B are whole pages apart, and so many that they do not stay in L1, whose sets they share: then packing
+ * pays for few uses already. At any other distance they are read where they stand. */
+#define GML_PAGE 4096
+#define GML_COLLIDING_ROWS 24 /* two for each way of L1 */
 
-static inline bool gml_gemm_far_rows(int64_t rs_b, int64_t k, int64_t element)
+static inline bool gml_gemm_rows_collide(int64_t rs_b, int64_t k, int64_t element)
 {
-    return k > GML_FAR_ROWS && rs_b >= GML_FAR_BYTES / element;
+    return k > GML_COLLIDING_ROWS && (rs_b * element) % GML_PAGE == 0;
 }
 
 /* The tile for n columns of a small product: the first that holds them, or the widest. */

@@ -29,7 +29,7 @@ static void call(const gml_gemm_kernels *kernels, const gml_gemm_kernel *kernel,
     kernel->block(&block);
 }
 
-/* B contiguous along k, or not at all: its panels on the stack. */
+/* B contiguous along k, or not at all, or in rows that collide: its panels on the stack. */
 static bool call_packed(const gml_gemm_kernels *kernels, const gml_gemm_kernel *kernel,
                         const gml_gemm_args *args)
 {
@@ -58,8 +58,9 @@ gml_gemm_direct gml_gemm_prepare(const gml_kernel_set *set, const gml_gemm_args 
     const gml_gemm_packed *packed = args->packed_a ? args->packed_a : args->packed_b;
     direct.transpose = packed ? packed->transpose : exchanges(args);
     const gml_gemm_args x = direct.transpose ? gml_gemm_transposed(args) : *args;
-    const bool far = !x.packed_b && x.m > GML_SMALL_ROWS && gml_gemm_far_rows(x.rs_b, x.k, kernels->element);
-    if (far || !gml_gemm_is_little(args) || (x.cs_c != 1 && x.n != 1) ||
+    const bool collide =
+        !x.packed_b && x.m > GML_SMALL_ROWS && gml_gemm_rows_collide(x.rs_b, x.k, kernels->element);
+    if (collide || !gml_gemm_is_little(args) || (x.cs_c != 1 && x.n != 1) ||
         (!x.packed_b && x.cs_b != 1 && x.n != 1))
         return direct;
     const gml_gemm_kernel *kernel = packed ? packed->kernel : gml_gemm_small_tile(kernels, x.n);
@@ -89,10 +90,9 @@ bool gml_gemm_small(const gml_kernel_set *set, const gml_gemm_args *args)
             return false;
     }
     const gml_gemm_kernel *kernel = gml_gemm_small_tile(kernels, args->n);
-    if (args->m > GML_SMALL_ROWS && gml_gemm_far_rows(args->rs_b, args->k, kernels->element) &&
-        args->cs_b == 1)
-        return false;
-    if (args->cs_b == 1 || args->n == 1) {
+    const bool collide =
+        args->m > GML_SMALL_ROWS && gml_gemm_rows_collide(args->rs_b, args->k, kernels->element);
+    if (!collide && (args->cs_b == 1 || args->n == 1)) {
         call(kernels, kernel, args, args->b, args->rs_b, kernel->nr);
         return true;
     }

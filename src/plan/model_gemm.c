@@ -31,8 +31,8 @@
 #define RANK_K 48
 
 /* Rows, in tiles, from which packing B pays: each packed element is used by so many tiles. */
-#define PACK_TILES 6
-#define FAR_TILES  3 /* where rows are far apart */
+#define PACK_TILES      6
+#define COLLISION_TILES 3 /* where rows of B collide in L1 */
 
 /* A problem as the model sees it: oriented, and with what is known of it. */
 typedef struct problem {
@@ -125,10 +125,10 @@ static void choose_packing(const problem *p, gml_gemm_plan *plan)
     const gml_gemm_args *args = p->args;
     const int64_t kc = min64(p->k, plan->kernels->kc0);
     const int64_t tiles = ceil_div(p->m, kernel->mr);
-    const bool far = tiles >= FAR_TILES && gml_gemm_far_rows(args->rs_b, kc, p->element);
+    const bool collide = tiles >= COLLISION_TILES && gml_gemm_rows_collide(args->rs_b, kc, p->element);
     const bool large = tiles >= PACK_TILES && saturated(saturated(kc, p->n), p->element) > p->cache.l2 / 4;
     if (!args->packed_b)
-        plan->pack_b = !p->b_rows || far || large;
+        plan->pack_b = !p->b_rows || collide || large;
     if (!args->packed_a)
         plan->pack_a = args->cs_a != 1 && ceil_div(p->n, kernel->nr) >= PACK_TILES &&
                        saturated(saturated(kc, p->m), p->element) > p->cache.l2 / 4;
