@@ -121,9 +121,12 @@ void gml_trace_gemm(const gml_context *context, const char *function, const char
         which[(args->packed_a != NULL) + 2 * (args->packed_b != NULL)],
         args->epilogue.bias_m ? (args->epilogue.bias_n ? "mn" : "m") : (args->epilogue.bias_n ? "n" : "none"),
         activation_name(args->epilogue.activation));
-    char kernel[GML_TRACE_KERNEL];
-    add(&to, " path=%s kernel=%s", path_of(args, small, plan),
-        plan ? gml_trace_kernel(kernel, context->runtime.set, args, plan) : "-");
+    const gml_kernel_set *set = context->runtime.set;
+    char name[GML_TRACE_KERNEL];
+    const char *kernel = plan    ? gml_trace_kernel(name, set, args, plan)
+                         : small ? gml_gemm_small_kernel(set, args)->name
+                                 : "-";
+    add(&to, " path=%s kernel=%s", path_of(args, small, plan), kernel);
     end_line(&to, context, plan ? plan->grid_m * plan->grid_n * plan->grid_batch : 1, begin,
              (double)batch->count * (double)args->m * (double)args->n *
                  (args->alpha == 0.0 ? 0.0 : (double)args->k));

@@ -102,6 +102,9 @@ static inline const gml_gemm_kernel *gml_gemm_small_tile(const gml_gemm_kernels 
 /* Runs a product that gml_gemm_is_small, m and n > 0; false, with nothing touched, where it needs a plan after all. */
 bool gml_gemm_small(const gml_kernel_set *set, const gml_gemm_args *args);
 
+/* The kernel that does. */
+const gml_gemm_kernel *gml_gemm_small_kernel(const gml_kernel_set *set, const gml_gemm_args *args);
+
 /*
  * The same, prepared: of a product that is one call of a kernel, operands packed once included, all but the addresses.
  * With `transpose` the caller's A and B change places. An operand that is packed keeps its address in the block.

@@ -79,6 +79,11 @@ gml_gemm_direct gml_gemm_prepare(const gml_kernel_set *set, const gml_gemm_args 
     return direct;
 }
 
+const gml_gemm_kernel *gml_gemm_small_kernel(const gml_kernel_set *set, const gml_gemm_args *args)
+{
+    return gml_gemm_small_tile(gml_gemm_kernels_of(set, args->type), exchanges(args) ? args->m : args->n);
+}
+
 bool gml_gemm_small(const gml_kernel_set *set, const gml_gemm_args *args)
 {
     const gml_gemm_kernels *kernels = gml_gemm_kernels_of(set, args->type);
