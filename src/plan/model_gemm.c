@@ -146,8 +146,8 @@ static void plan_panels(const problem *p, int32_t threads, gml_gemm_plan *plan)
     /* One block of the contract: a deeper slice of B would leave L2 while A streams past it. */
     plan->kc = kc0;
 
-    /* A quarter of L2 for the block of A; the rest for two slices of B and for C. */
-    const int64_t most_rows = min64(p->cache.l2 / 4, (int64_t)GML_SCRATCH_PER_THREAD / 2) / row_bytes;
+    /* Three eighths of L2 for the block of A; the rest for two slices of B and for C. */
+    const int64_t most_rows = min64(p->cache.l2 * 3 / 8, (int64_t)GML_SCRATCH_PER_THREAD / 2) / row_bytes;
     plan->mc = even_block(ceil_div(ceil_div(p->m, mr), plan->grid_m) * mr, most_rows, mr);
 
     /* Half of the threads' L3, where there is one; without, a panel long enough to pay for packing A again. */
