@@ -57,7 +57,7 @@ static void fill(gml_plan *plan)
     const int32_t threads = gml_parallel_threads(runtime, call->threads ? call->threads : runtime->threads);
     plan->small = batch->count == 1 && !plan->listed && gml_gemm_is_small(args);
     if (reads && batch->count == 1 && !plan->listed)
-        plan->direct = gml_gemm_prepare(runtime->set, args);
+        plan->direct = gml_gemm_prepare(gml_gemm_kernels_of(runtime->set, args->type), args);
     plan->planned = gml_gemm_plan_of(&plan->many, plan->context, args, batch->count, threads) &&
                     gml_gemm_plan_of(&plan->one, plan->context, args, batch->count, 1);
 }

@@ -51,9 +51,9 @@ static void run_path(const gml_gemm_run_state *run)
     }
 }
 
-/* The operands of product l; `transposed` tells whether args already is. */
-static gml_gemm_args product(const gml_gemm_args *args, const gml_gemm_batch *batch, int64_t l,
-                             const gml_gemm_kernels *kernels)
+/* The operands of product l. */
+static inline gml_gemm_args product(const gml_gemm_args *args, const gml_gemm_batch *batch, int64_t l,
+                                    const gml_gemm_kernels *kernels)
 {
     gml_gemm_args to = *args;
     if (args->a || batch->a_list)
@@ -80,10 +80,17 @@ static void run_products(void *argument, int64_t index)
     run.panels += (size_t)index * run.panel_bytes;
     run.threads += (size_t)index * run.thread_bytes;
     const int64_t end = gml_share(all->batch->count, index + 1, threads);
+    gml_gemm_direct direct = {.call = NULL};
+    if (!all->first.args->packed_a &&
+        !all->first.args->packed_b) /* these tell the orientation of the caller's C */
+        direct = gml_gemm_prepare(run.plan->kernels, all->first.args);
     for (int64_t l = gml_share(all->batch->count, index, threads); l < end; l++) {
         const gml_gemm_args args = product(all->first.args, all->batch, l, run.plan->kernels);
         run.args = &args;
-        run_path(&run);
+        if (direct.call)
+            gml_gemm_call_direct(&direct, args.a, args.b, args.c);
+        else
+            run_path(&run);
     }
 }
 

@@ -116,7 +116,7 @@ typedef struct gml_gemm_direct {
     bool transpose, has_epilogue;
 } gml_gemm_direct;
 
-gml_gemm_direct gml_gemm_prepare(const gml_kernel_set *set, const gml_gemm_args *args);
+gml_gemm_direct gml_gemm_prepare(const gml_gemm_kernels *kernels, const gml_gemm_args *args);
 
 static inline void gml_gemm_call_direct(const gml_gemm_direct *direct, const void *a, const void *b, void *c)
 {

@@ -51,9 +51,8 @@ static bool exchanges(const gml_gemm_args *args)
     return (args->cs_c != 1 && args->n != 1) || (args->cs_b != 1 && args->rs_a == 1 && args->rs_c == 1);
 }
 
-gml_gemm_direct gml_gemm_prepare(const gml_kernel_set *set, const gml_gemm_args *args)
+gml_gemm_direct gml_gemm_prepare(const gml_gemm_kernels *kernels, const gml_gemm_args *args)
 {
-    const gml_gemm_kernels *kernels = gml_gemm_kernels_of(set, args->type);
     gml_gemm_direct direct = {.call = NULL};
     const gml_gemm_packed *packed = args->packed_a ? args->packed_a : args->packed_b;
     direct.transpose = packed ? packed->transpose : exchanges(args);
