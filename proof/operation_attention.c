@@ -267,6 +267,10 @@ proof_attention proof_attention_random(proof_random *random)
         a.sunk = proof_once_in(random, 2) ? a.kv_len : proof_between(random, 0, a.kv_len);
     a.scale = scales[proof_below(random, 5)];
     a.causal = proof_once_in(random, 2) ? (int32_t)proof_below(random, 4) : GML_CAUSAL_NONE;
+    if (proof_once_in(random, 8)) { /* a last key that the first rows alone do not see */
+        a.q_len = proof_between(random, 2, 3);
+        a.causal = GML_CAUSAL_BOTTOM_RIGHT;
+    }
     if (a.causal == GML_CAUSAL_OFFSET)
         a.causal_offset = proof_once_in(random, 20) ? INT64_MAX - proof_below(random, 3)
                                                     : proof_between(random, -a.q_len - 2, a.kv_len + 2);

@@ -110,8 +110,11 @@ static gml_gemm_plan any_gemm_plan(const gml_kernel_set *set, const proof_gemm *
         break;
     default:
         plan.grid_n = threads;
-        if (plan.path == GML_GEMM_PANELS && proof_once_in(random, 4))
-            plan.grid_m = 2;
+        if (plan.path == GML_GEMM_PANELS && proof_once_in(random, 2)) {
+            plan.grid_m = plan.grid_n = 2; /* threads that share panels of B, and have columns of them each */
+            plan.nc *= 2;
+            plan.pack_b = true;
+        }
     }
     return plan;
 }
