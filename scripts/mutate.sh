@@ -224,7 +224,11 @@ more_executors() {
     mutant "split: the epilogue of each round" src/core/gemm_split.c \
         'if (r->pc + plan->grid_n * plan->kc >= args->k && ' 'if ('
     mutant "small: rows of A at another distance" src/core/gemm_small.c \
-        'kernel->mr * args->rs_a' 'kernel->mr'
+        'kernel->mr * (a ? args->k : args->rs_a)' 'kernel->mr'
+    mutant "small: packed rows of B at another distance" src/core/gemm_small.c \
+        'call(kernel, args, panels, width, nr * args->k)' 'call(kernel, args, panels, width, nr)'
+    mutant "packing: panels at another distance" src/core/gemm_pack.c \
+        'gml_to(kernels, to, x * depth)' 'gml_to(kernels, to, x)'
     mutant "transposed: the biases in the other order" src/core/gemm.c \
         'to.epilogue.m_first = !args->epilogue.m_first' 'to.epilogue.m_first = args->epilogue.m_first'
     mutant "batch: the matrices of B at another distance" src/core/gemm.c \

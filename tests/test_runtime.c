@@ -6,6 +6,7 @@
  */
 #define _GNU_SOURCE 1
 #include "kernels/kernel.h"
+#include "src/core/plan.h"
 #include "src/core/runtime.h"
 #include "tests/suite.h"
 #include <errno.h>
@@ -244,6 +245,43 @@ START_TEST(a_forked_child_is_serial)
 }
 END_TEST
 
+/* What a plan of a set with one tile of this size is refused for; "" when it is legal. */
+static void refusal_of(int16_t mr, int16_t nr, gml_gemm_path path, int32_t grid_m, int32_t grid_batch,
+                       char why[160])
+{
+    const gml_gemm_kernel tile = {.name = "tile", .mr = mr, .nr = nr};
+    const gml_gemm_kernels kernels = {
+        .type = "f64", .element = sizeof(double), .lanes = 8, .kc0 = 512, .n_tiles = 1, .tiles = &tile};
+    const gml_kernel_set set = {.isa = "made up", .gemm_f64 = &kernels};
+    const gml_gemm_plan plan = {.kernels = &kernels,
+                                .kernel = &tile,
+                                .path = path,
+                                .mc = mr,
+                                .kc = 512,
+                                .nc = nr,
+                                .grid_m = grid_m,
+                                .grid_n = 1,
+                                .grid_batch = grid_batch};
+    why[0] = 0;
+    ck_assert_int_eq(gml_gemm_plan_check(&plan, &set, why, 160), why[0] == 0);
+}
+
+START_TEST(plans_that_are_refused)
+{
+    char why[160];
+    refusal_of(16, 32, GML_GEMM_PANELS, 2, 1, why);
+    ck_assert_str_eq(why, ""); /* a tile of all the bytes there are for it */
+    refusal_of(17, 32, GML_GEMM_PANELS, 1, 1, why);
+    ck_assert_str_eq(why, "the tile is 17 x 32, may have 4096 bytes");
+    refusal_of(8, 24, GML_GEMM_STREAM, 2, 1, why);
+    ck_assert_str_eq(why, "grid_m is 2, must be 1 on the path stream");
+    refusal_of(8, 24, GML_GEMM_PANELS, 2, 2, why);
+    ck_assert_str_eq(why, "threads share both the batch (2) and its products (2 x 1)");
+    refusal_of(8, 24, GML_GEMM_PANELS, 0, 1, why);
+    ck_assert_str_eq(why, "the thread grid is 0 x 1 x 1, must be positive");
+}
+END_TEST
+
 int main(int argc, char **argv)
 {
     if (argc == 2 && strcmp(argv[1], "bodies") == 0) {
@@ -259,6 +297,7 @@ int main(int argc, char **argv)
         bodies_run_exactly_once_under_a_thread_limit,
         threads_of_a_call,
         a_forked_child_is_serial,
+        plans_that_are_refused,
         NULL,
     });
     /* clang-format on */

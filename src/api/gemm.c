@@ -39,16 +39,16 @@ static void execute(gml_context *context, const char *function, const char *labe
 
 /* Small products of matrices stored by rows, at the price of their checks: false where anything is not plain to see, and
  * then nothing is touched. What is written twice here is what a call of a few nanoseconds would spend on passing it. */
-static inline bool multiply_at_once(const gml_context *context, size_t element, int64_t m, int64_t n,
-                                    int64_t k, double alpha, const void *a, int64_t rs_a, int64_t cs_a,
-                                    const void *b, int64_t rs_b, int64_t cs_b, double beta, void *c,
-                                    int64_t rs_c, int64_t cs_c)
+static inline __attribute__((always_inline)) bool
+multiply_at_once(const gml_context *context, size_t element, int64_t m, int64_t n, int64_t k, double alpha,
+                 const void *a, int64_t rs_a, int64_t cs_a, const void *b, int64_t rs_b, int64_t cs_b,
+                 double beta, void *c, int64_t rs_c, int64_t cs_c)
 {
     if (!context)
         context = atomic_load_explicit(&gml_context_made, memory_order_acquire);
     const uint64_t extents = ((uint64_t)m - 1) | ((uint64_t)n - 1) | ((uint64_t)k - 1);
     const uint64_t strides = (uint64_t)rs_a | (uint64_t)cs_a | (uint64_t)rs_b | (uint64_t)rs_c;
-    if (!context || context->verbose || extents >= GML_KC0_F32 || strides >> 24 || cs_b != 1 || cs_c != 1 ||
+    if (!context || context->verbose || extents >= GML_SMALL_K || strides >> 24 || cs_b != 1 || cs_c != 1 ||
         rs_b < n || rs_c < n || !((cs_a == 1 && rs_a >= k) || (rs_a == 1 && cs_a >= m)) ||
         m * n * k > GML_SMALL_PRODUCTS || alpha == 0.0 ||
         (m > GML_SMALL_ROWS && gml_gemm_rows_collide(rs_b, k, (int64_t)element)))
@@ -82,36 +82,17 @@ static inline bool multiply_at_once(const gml_context *context, size_t element, 
     return true;
 }
 
-/* A product of one matrix by another, without a descriptor. */
-static inline gml_status multiply(gml_context *context, const char *function, const gml_gemm_args *args)
+/* A product of one matrix by another, without a descriptor. Every member of args is given: gcc would clear the rest by a
+ * string instruction that costs more than all checks. */
+static inline __attribute__((always_inline)) gml_status
+multiply(gml_context *context, const char *function, gml_type type, int64_t m, int64_t n, int64_t k,
+         double alpha, const void *a, int64_t rs_a, int64_t cs_a, const void *b, int64_t rs_b, int64_t cs_b,
+         double beta, void *c, int64_t rs_c, int64_t cs_c)
 {
-    if (!gml_gemm_surely_legal(args)) {
-        GML_TRY(gml_check_range(function, "m", args->m, 0, INT64_MAX));
-        GML_TRY(gml_check_range(function, "n", args->n, 0, INT64_MAX));
-        GML_TRY(gml_check_range(function, "k", args->k, 0, INT64_MAX));
-        GML_TRY(gml_gemm_check_described(function, args, &one));
-        GML_TRY(gml_gemm_check_apart(function, args, &one));
-        if (gml_gemm_empty(args, &one))
-            return GML_OK;
-    }
-    execute(gml_context_or_default(context), function, NULL, args, &one, 0);
-    return GML_OK;
-}
-
-/* Every member of args is given: gcc would clear the rest by a string instruction that costs more than all checks. */
-
-gml_status gml_gemm_f32(gml_context *context, int64_t m, int64_t n, int64_t k, float alpha, const float *a,
-                        int64_t rs_a, int64_t cs_a, const float *b, int64_t rs_b, int64_t cs_b, float beta,
-                        float *c, int64_t rs_c, int64_t cs_c)
-{
-    const gml_fpenv found = gml_fpenv_enter();
-    GML_STAYS_HERE(alpha, beta);
-    if (multiply_at_once(context, sizeof(float), m, n, k, alpha, a, rs_a, cs_a, b, rs_b, cs_b, beta, c, rs_c,
-                         cs_c)) {
-        gml_fpenv_leave(found);
+    if (multiply_at_once(context, gml_gemm_element(type), m, n, k, alpha, a, rs_a, cs_a, b, rs_b, cs_b, beta,
+                         c, rs_c, cs_c))
         return GML_OK;
-    }
-    const gml_gemm_args args = {.type = GML_F32,
+    const gml_gemm_args args = {.type = type,
                                 .m = m,
                                 .n = n,
                                 .k = k,
@@ -129,7 +110,27 @@ gml_status gml_gemm_f32(gml_context *context, int64_t m, int64_t n, int64_t k, f
                                 .packed_a = NULL,
                                 .packed_b = NULL,
                                 .epilogue = {NULL, NULL, false, GML_ACTIVATION_NONE}};
-    const gml_status status = multiply(context, "gml_gemm_f32", &args);
+    if (!gml_gemm_surely_legal(&args)) {
+        GML_TRY(gml_check_range(function, "m", m, 0, INT64_MAX));
+        GML_TRY(gml_check_range(function, "n", n, 0, INT64_MAX));
+        GML_TRY(gml_check_range(function, "k", k, 0, INT64_MAX));
+        GML_TRY(gml_gemm_check_described(function, &args, &one));
+        GML_TRY(gml_gemm_check_apart(function, &args, &one));
+        if (gml_gemm_empty(&args, &one))
+            return GML_OK;
+    }
+    execute(gml_context_or_default(context), function, NULL, &args, &one, 0);
+    return GML_OK;
+}
+
+gml_status gml_gemm_f32(gml_context *context, int64_t m, int64_t n, int64_t k, float alpha, const float *a,
+                        int64_t rs_a, int64_t cs_a, const float *b, int64_t rs_b, int64_t cs_b, float beta,
+                        float *c, int64_t rs_c, int64_t cs_c)
+{
+    const gml_fpenv found = gml_fpenv_enter();
+    GML_STAYS_HERE(alpha, beta);
+    const gml_status status = multiply(context, "gml_gemm_f32", GML_F32, m, n, k, alpha, a, rs_a, cs_a, b,
+                                       rs_b, cs_b, beta, c, rs_c, cs_c);
     gml_fpenv_leave(found);
     return status;
 }
@@ -140,30 +141,8 @@ gml_status gml_gemm_f64(gml_context *context, int64_t m, int64_t n, int64_t k, d
 {
     const gml_fpenv found = gml_fpenv_enter();
     GML_STAYS_HERE(alpha, beta);
-    if (multiply_at_once(context, sizeof(double), m, n, k, alpha, a, rs_a, cs_a, b, rs_b, cs_b, beta, c, rs_c,
-                         cs_c)) {
-        gml_fpenv_leave(found);
-        return GML_OK;
-    }
-    const gml_gemm_args args = {.type = GML_F64,
-                                .m = m,
-                                .n = n,
-                                .k = k,
-                                .alpha = alpha,
-                                .beta = beta,
-                                .a = a,
-                                .b = b,
-                                .c = c,
-                                .rs_a = rs_a,
-                                .cs_a = cs_a,
-                                .rs_b = rs_b,
-                                .cs_b = cs_b,
-                                .rs_c = rs_c,
-                                .cs_c = cs_c,
-                                .packed_a = NULL,
-                                .packed_b = NULL,
-                                .epilogue = {NULL, NULL, false, GML_ACTIVATION_NONE}};
-    const gml_status status = multiply(context, "gml_gemm_f64", &args);
+    const gml_status status = multiply(context, "gml_gemm_f64", GML_F64, m, n, k, alpha, a, rs_a, cs_a, b,
+                                       rs_b, cs_b, beta, c, rs_c, cs_c);
     gml_fpenv_leave(found);
     return status;
 }

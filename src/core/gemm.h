@@ -64,13 +64,14 @@ void gml_gemm_run(gml_runtime *runtime, const gml_gemm_plan *plan, const gml_gem
  * a second thread would not pay.
  */
 #define GML_SMALL_PRODUCTS (INT64_C(1) << 20)
+#define GML_SMALL_K (GML_KC0_F32 < GML_KC0_F64 ? GML_KC0_F32 : GML_KC0_F64) /* one block of either type */
 #define GML_SMALL_EXTENT 1024 /* of any one dimension: products cannot overflow */
 #define GML_SMALL_ROWS 16     /* up to which rows of B that collide do not matter */
 
 static inline bool gml_gemm_is_little(const gml_gemm_args *args)
 {
-    return args->m <= GML_SMALL_EXTENT && args->n <= GML_SMALL_EXTENT && args->k <= GML_KC0_F32 &&
-           args->k <= GML_KC0_F64 && args->m * args->n * args->k <= GML_SMALL_PRODUCTS && args->k > 0 &&
+    return args->m <= GML_SMALL_EXTENT && args->n <= GML_SMALL_EXTENT && args->k <= GML_SMALL_K &&
+           args->m * args->n * args->k <= GML_SMALL_PRODUCTS && args->k > 0 &&
            args->alpha != 0.0;
 }
 

@@ -17,8 +17,6 @@
  */
 #include "src/core/gemm_paths.h"
 
-#define TILE_BYTES 4096 /* of the largest register tile */
-
 /* A panel of B, packed or in place: columns jc .. jc + nc - 1, products pc .. pc + kc - 1. */
 typedef struct panel {
     const gml_gemm_run_state *run;
@@ -40,13 +38,10 @@ static void pack_slices(const panel *p, int64_t first, int64_t end)
     const int64_t nr = p->run->plan->kernel->nr, slices = ceil_div(p->nc, nr);
     for (int64_t block = 0; block < p->kc; block += kernels->kc0) {
         const int64_t depth = block_depth(p, block);
-        for (int64_t slice = first; slice < end; slice++) {
-            const int64_t j = slice * nr;
-            kernels->pack(min64(nr, p->nc - j), nr, depth,
-                          gml_at(kernels, args->b, (p->pc + block) * args->rs_b + (p->jc + j) * args->cs_b),
-                          args->cs_b, args->rs_b,
-                          gml_to(kernels, p->packed, nr * (block * slices + slice * depth)), nr);
-        }
+        gml_gemm_pack_panels(
+            kernels, min64(end * nr, p->nc) - first * nr, nr, depth,
+            gml_at(kernels, args->b, (p->pc + block) * args->rs_b + (p->jc + first * nr) * args->cs_b),
+            args->cs_b, args->rs_b, gml_to(kernels, p->packed, nr * (block * slices + first * depth)));
     }
 }
 
@@ -97,9 +92,7 @@ static void place_a(const panel *p, int64_t block, int64_t i, void *memory, gml_
     }
     const void *a = gml_at(kernels, args->a, i * args->rs_a + (p->pc + block) * args->cs_a);
     if (p->run->plan->pack_a) {
-        for (int64_t row = 0; row < x->m; row += mr)
-            kernels->pack(min64(mr, x->m - row), mr, x->k, gml_at(kernels, a, row * args->rs_a), args->rs_a,
-                          args->cs_a, gml_to(kernels, memory, row * x->k), mr);
+        gml_gemm_pack_panels(kernels, x->m, mr, x->k, a, args->rs_a, args->cs_a, memory);
         x->a = memory;
     } else {
         x->a = a;
@@ -112,7 +105,7 @@ static void place_a(const panel *p, int64_t block, int64_t i, void *memory, gml_
 /* C without a contiguous dimension: each tile of sums is formed on the stack, and C updated element by element. */
 static void run_tiles(const panel *p, const gml_gemm_block *x, void *c)
 {
-    _Alignas(GML_ALIGNMENT) char sums[TILE_BYTES];
+    _Alignas(GML_ALIGNMENT) char sums[GML_TILE_BYTES];
     const gml_gemm_args *args = p->run->args;
     const gml_gemm_kernels *kernels = p->run->plan->kernels;
     const gml_gemm_kernel *kernel = p->run->plan->kernel;

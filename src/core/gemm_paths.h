@@ -26,6 +26,10 @@ void gml_gemm_split(const gml_gemm_run_state *run);
 void gml_gemm_strip(const gml_gemm_kernels *kernels, const gml_gemm_args *args, int64_t i, int64_t m, int64_t j,
                     int64_t n, void *s, int64_t lds);
 
+/* Packs `extent` rows of A or columns of B, `depth` products deep, into panels of `width`: [panel][depth][width]. */
+void gml_gemm_pack_panels(const gml_gemm_kernels *kernels, int64_t extent, int64_t width, int64_t depth, const void *from,
+                          int64_t stride, int64_t stride_k, void *to);
+
 /* C = beta * C and the epilogue: what is left to do without products. */
 void gml_gemm_scale(const gml_gemm_kernels *kernels, const gml_gemm_args *args);
 

@@ -6,30 +6,51 @@
 
 #define STACK_BYTES 16384 /* of a packed B: half of a first-level cache, a quarter of the smallest stack */
 
-static void call(const gml_gemm_kernels *kernels, const gml_gemm_kernel *kernel, const gml_gemm_args *args,
-                 const void *b, int64_t rs_b, int64_t ps_b)
+/* Whether C^T is the product to form: C has rows there, or B does and C as well. */
+static bool exchanges(const gml_gemm_args *args)
 {
-    const gml_gemm_block block = {.m = args->m,
-                                  .n = args->n,
-                                  .k = args->k,
-                                  .a = args->a,
-                                  .rs_a = args->rs_a,
-                                  .cs_a = args->cs_a,
-                                  .ps_a = kernel->mr * args->rs_a,
-                                  .b = b,
-                                  .rs_b = rs_b,
-                                  .ps_b = ps_b,
-                                  .c = args->c,
-                                  .rs_c = args->rs_c,
-                                  .alpha = args->alpha,
-                                  .beta = args->beta,
-                                  .epilogue =
-                                      gml_gemm_has_epilogue(&args->epilogue) ? &args->epilogue : NULL};
-    (void)kernels;
+    return (args->cs_c != 1 && args->n != 1) || (args->cs_b != 1 && args->rs_a == 1 && args->rs_c == 1);
+}
+
+/* Whether B can be read where it stands: contiguous along n, or packed, and not in rows that collide. */
+static bool stands(const gml_gemm_kernels *kernels, const gml_gemm_args *args)
+{
+    if (args->packed_b)
+        return true;
+    return (args->cs_b == 1 || args->n == 1) &&
+           !(args->m > GML_SMALL_ROWS && gml_gemm_rows_collide(args->rs_b, args->k, kernels->element));
+}
+
+/* All of a product but its epilogue and C, which a call adds. */
+static inline gml_gemm_block block_of(const gml_gemm_kernel *kernel, const gml_gemm_args *args, const void *b,
+                                      int64_t rs_b, int64_t ps_b)
+{
+    const gml_gemm_packed *a = args->packed_a;
+    return (gml_gemm_block){.m = args->m,
+                            .n = args->n,
+                            .k = args->k,
+                            .a = a ? a->data : args->a,
+                            .rs_a = a ? 1 : args->rs_a,
+                            .cs_a = a ? kernel->mr : args->cs_a,
+                            .ps_a = kernel->mr * (a ? args->k : args->rs_a),
+                            .b = b,
+                            .rs_b = rs_b,
+                            .ps_b = ps_b,
+                            .rs_c = args->rs_c,
+                            .alpha = args->alpha,
+                            .beta = args->beta};
+}
+
+static void call(const gml_gemm_kernel *kernel, const gml_gemm_args *args, const void *b, int64_t rs_b,
+                 int64_t ps_b)
+{
+    gml_gemm_block block = block_of(kernel, args, b, rs_b, ps_b);
+    block.c = args->c;
+    block.epilogue = gml_gemm_has_epilogue(&args->epilogue) ? &args->epilogue : NULL;
     kernel->block(&block);
 }
 
-/* B contiguous along k, or not at all, or in rows that collide: its panels on the stack. */
+/* B that does not stand so: its panels on the stack. */
 static bool call_packed(const gml_gemm_kernels *kernels, const gml_gemm_kernel *kernel,
                         const gml_gemm_args *args)
 {
@@ -38,17 +59,9 @@ static bool call_packed(const gml_gemm_kernels *kernels, const gml_gemm_kernel *
                   width = args->n <= nr ? ceil_div(args->n, kernels->lanes) * kernels->lanes : nr;
     if (ceil_div(args->n, nr) * width * args->k * kernels->element > STACK_BYTES)
         return false;
-    for (int64_t j = 0; j < args->n; j += nr)
-        kernels->pack(min64(nr, args->n - j), width, args->k, gml_at(kernels, args->b, j * args->cs_b),
-                      args->cs_b, args->rs_b, gml_to(kernels, panels, j * args->k), width);
-    call(kernels, kernel, args, panels, width, nr * args->k);
+    gml_gemm_pack_panels(kernels, args->n, width, args->k, args->b, args->cs_b, args->rs_b, panels);
+    call(kernel, args, panels, width, nr * args->k);
     return true;
-}
-
-/* Whether C^T is the product to form: C has rows there, or B does and C as well. */
-static bool exchanges(const gml_gemm_args *args)
-{
-    return (args->cs_c != 1 && args->n != 1) || (args->cs_b != 1 && args->rs_a == 1 && args->rs_c == 1);
 }
 
 gml_gemm_direct gml_gemm_prepare(const gml_gemm_kernels *kernels, const gml_gemm_args *args)
@@ -57,21 +70,11 @@ gml_gemm_direct gml_gemm_prepare(const gml_gemm_kernels *kernels, const gml_gemm
     const gml_gemm_packed *packed = args->packed_a ? args->packed_a : args->packed_b;
     direct.transpose = packed ? packed->transpose : exchanges(args);
     const gml_gemm_args x = direct.transpose ? gml_gemm_transposed(args) : *args;
-    const bool collide =
-        !x.packed_b && x.m > GML_SMALL_ROWS && gml_gemm_rows_collide(x.rs_b, x.k, kernels->element);
-    if (collide || !gml_gemm_is_little(args) || (x.cs_c != 1 && x.n != 1) ||
-        (!x.packed_b && x.cs_b != 1 && x.n != 1))
+    if (!gml_gemm_is_little(args) || (x.cs_c != 1 && x.n != 1) || !stands(kernels, &x))
         return direct;
     const gml_gemm_kernel *kernel = packed ? packed->kernel : gml_gemm_small_tile(kernels, x.n);
-    direct.block =
-        (gml_gemm_block){.m = x.m, .n = x.n, .k = x.k, .rs_c = x.rs_c, .alpha = x.alpha, .beta = x.beta};
-    direct.block.rs_a = x.packed_a ? 1 : x.rs_a;
-    direct.block.cs_a = x.packed_a ? kernel->mr : x.cs_a;
-    direct.block.ps_a = kernel->mr * (x.packed_a ? x.k : x.rs_a);
-    direct.block.rs_b = x.packed_b ? kernel->nr : x.rs_b;
-    direct.block.ps_b = kernel->nr * (x.packed_b ? x.k : 1);
-    direct.block.a = x.packed_a ? x.packed_a->data : NULL;
-    direct.block.b = x.packed_b ? x.packed_b->data : NULL;
+    direct.block = x.packed_b ? block_of(kernel, &x, x.packed_b->data, kernel->nr, kernel->nr * x.k)
+                              : block_of(kernel, &x, x.b, x.rs_b, kernel->nr);
     direct.epilogue = x.epilogue;
     direct.has_epilogue = gml_gemm_has_epilogue(&x.epilogue);
     direct.call = kernel->block;
@@ -90,15 +93,12 @@ bool gml_gemm_small(const gml_kernel_set *set, const gml_gemm_args *args)
     if (exchanges(args)) {
         transposed = gml_gemm_transposed(args);
         args = &transposed;
-        if (args->cs_c != 1 && args->n != 1)
-            return false;
     }
+    if (args->cs_c != 1 && args->n != 1)
+        return false;
     const gml_gemm_kernel *kernel = gml_gemm_small_tile(kernels, args->n);
-    const bool collide =
-        args->m > GML_SMALL_ROWS && gml_gemm_rows_collide(args->rs_b, args->k, kernels->element);
-    if (!collide && (args->cs_b == 1 || args->n == 1)) {
-        call(kernels, kernel, args, args->b, args->rs_b, kernel->nr);
-        return true;
-    }
-    return call_packed(kernels, kernel, args);
+    if (!stands(kernels, args))
+        return call_packed(kernels, kernel, args);
+    call(kernel, args, args->b, args->rs_b, kernel->nr);
+    return true;
 }

@@ -27,15 +27,6 @@ static int64_t share_of(const round *r, int64_t index, int64_t *depth)
     return first;
 }
 
-/* Packs a rectangle in panels of `width`. */
-static void pack_panels(const gml_gemm_kernels *kernels, int64_t extent, int64_t width, int64_t depth,
-                        const void *from, int64_t stride, int64_t stride_k, void *to)
-{
-    for (int64_t x = 0; x < extent; x += width)
-        kernels->pack(min64(width, extent - x), width, depth, gml_at(kernels, from, x * stride), stride,
-                      stride_k, gml_to(kernels, to, x * depth), width);
-}
-
 static void place(const round *r, int64_t index, int64_t p, gml_gemm_block *x)
 {
     const gml_gemm_args *args = r->run->args;
@@ -51,14 +42,14 @@ static void place(const round *r, int64_t index, int64_t p, gml_gemm_block *x)
     if (!args->packed_a) {
         const void *a = gml_at(kernels, args->a, r->i * args->rs_a + p * args->cs_a);
         if (plan->pack_a)
-            pack_panels(kernels, r->m, mr, x->k, a, args->rs_a, args->cs_a, memory_a);
+            gml_gemm_pack_panels(kernels, r->m, mr, x->k, a, args->rs_a, args->cs_a, memory_a);
         else
             x->a = a, x->rs_a = args->rs_a, x->cs_a = args->cs_a, x->ps_a = mr * args->rs_a;
     }
     if (!args->packed_b) {
         const void *b = gml_at(kernels, args->b, p * args->rs_b + r->j * args->cs_b);
         if (plan->pack_b)
-            pack_panels(kernels, r->n, nr, x->k, b, args->cs_b, args->rs_b, memory_b);
+            gml_gemm_pack_panels(kernels, r->n, nr, x->k, b, args->cs_b, args->rs_b, memory_b);
         else
             x->b = b, x->rs_b = args->rs_b, x->ps_b = nr;
     }

@@ -111,6 +111,9 @@ bool gml_gemm_plan_check(const gml_gemm_plan *plan, const gml_kernel_set *set, c
     const gml_gemm_kernel *tiles = plan->kernels->tiles;
     if (plan->kernel < tiles || plan->kernel >= tiles + plan->kernels->n_tiles)
         return refuse(why, size, "the kernel is no %s tile of the set %s", plan->kernels->type, set->isa);
+    if ((int64_t)plan->kernel->mr * plan->kernel->nr * plan->kernels->element > GML_TILE_BYTES)
+        return refuse(why, size, "the tile is %d x %d, may have %d bytes", plan->kernel->mr, plan->kernel->nr,
+                      GML_TILE_BYTES);
     if (plan->path < GML_GEMM_PANELS || plan->path > GML_GEMM_SPLIT)
         return refuse(why, size, "the path is %d, must be 0 to %d", (int)plan->path, GML_GEMM_PATHS - 1);
     const bool stream = plan->path == GML_GEMM_STREAM;

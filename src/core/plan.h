@@ -50,6 +50,7 @@ typedef struct gml_attention_plan {
 } gml_attention_plan;
 
 #define GML_MAX_STRIPS 16
+#define GML_TILE_BYTES 4096                       /* bound of a register tile, which C without rows passes by the stack */
 #define GML_SCRATCH_PER_THREAD ((size_t)8 << 20)  /* bound of attention, packed A, and sums                */
 #define GML_SCRATCH_PANEL ((size_t)24 << 20)      /* bound of a packed panel of B                          */
 

@@ -211,7 +211,7 @@ gml_gemm_plan gml_model_gemm(const gml_machine *machine, const gml_kernel_set *s
             threads = 1;
         }
     }
-    p.cache = gml_cache_budget_of(machine, max64(plan.grid_batch, threads) > 1 ? threads : 1);
+    p.cache = gml_cache_budget_of(machine, plan.grid_batch > 1 ? plan.grid_batch : threads);
     if (stream) {
         plan_stream(&p, threads, &plan);
         return plan;
