@@ -79,6 +79,9 @@ static void add_panels(const explain_setting *with, const gml_gemm_plan *plan, i
     char text[96];
     add_packing(out, "pack_a", plan->pack_a, plan->transpose ? "B" : "A", tiles_n);
     add_packing(out, "pack_b", plan->pack_b, plan->transpose ? "A" : "B", tiles_m);
+    add(out, "stream_c", plan->stream_c,
+        plan->stream_c ? "memory: C is written past the caches, which it exceeds"
+                       : "C is written through the caches");
     add(out, "kc", plan->kc, "%s: a slice of B, %" PRId64 " x nr, is %s; a multiple of KC0",
         small ? "L1d" : "L2", depth,
         share_of(text, sizeof text, slice, small ? "L1d" : "L2", small ? with->cache.l1d : with->cache.l2));

@@ -70,6 +70,9 @@ typedef void gml_gemm_finish_fn(const gml_gemm_epilogue *epilogue, int64_t m, in
  *
  * A kernel that `copies_b` can leave a B in place packed for the blocks to come, at a smaller price than a pass of its
  * own: where packed_b is not NULL it takes [panel][k][nr], zero beyond column n, aligned to a vector, and ps_b is nr.
+ *
+ * `stream_c` says that nobody reads C soon: where beta is 0 a kernel may then write whole lines past the caches. c and
+ * the distance of rows are multiples of 64 bytes, and when the kernel returns its stores are as any others to threads.
  */
 typedef struct gml_gemm_block {
     int64_t m, n, k;
@@ -82,6 +85,7 @@ typedef struct gml_gemm_block {
     double alpha, beta;
     const gml_gemm_epilogue *epilogue;
     void *packed_b;
+    bool stream_c;
 } gml_gemm_block;
 
 typedef void gml_gemm_block_fn(const gml_gemm_block *block);

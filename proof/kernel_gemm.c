@@ -10,6 +10,8 @@
 #include "proof/formulas.h"
 #include <stdlib.h>
 
+#define LINE 64 /* of which streamed rows are multiples */
+
 typedef struct block_case {
     const gml_gemm_kernel *kernel;
     gml_gemm_block block;
@@ -126,15 +128,20 @@ static void one_block(proof_session *session, const gml_gemm_kernel *kernel, con
                       gml_gemm_block x, proof_values values, proof_random *random)
 {
     const size_t element = full->element;
+    const int64_t line = LINE / (int64_t)element;
     proof_epilogue epilogue;
     x.rs_c = x.n + any_gap(random);
+    x.stream_c = proof_once_in(random, 4);
+    if (x.stream_c)
+        x.rs_c = (x.rs_c + line - 1) / line * line;
     proof_case_begin(session);
     const char *a = place_a(session, full, kernel->mr, &x, random);
     const char *b = place_b(session, full, kernel->nr, &x, random);
     const bool packs = kernel->copies_b && x.ps_b == kernel->nr && proof_once_in(random, 2);
     proof_operand *packed = packs ? place_packed(session, full, kernel->nr, &x) : NULL;
     proof_operand *c =
-        proof_place_matrix(session->arena, "c", element, x.m, x.n, x.rs_c, 1, proof_any_edge(random));
+        proof_place(session->arena, "c", element, x.stream_c ? LINE : element,
+                    (proof_shape){{1, 1, x.m, x.n}, {0, 0, x.rs_c, 1}}, proof_any_edge(random));
     x.c = c->data;
     if (x.beta != 0.0) /* otherwise C stays poisoned */
         proof_fill(c, random, values);
@@ -150,10 +157,10 @@ static void one_block(proof_session *session, const gml_gemm_kernel *kernel, con
     proof_update_formula(element, x.m, x.n, x.alpha, full->s, full->cols, x.beta, c->image, x.rs_c, 1);
     if (x.epilogue)
         proof_finish_formula(element, &epilogue, x.m, x.n, c->image, x.rs_c, 1);
-    proof_case_label(session, "m %lld, n %lld, k %lld, alpha %g, beta %g, a %s, b %s%s, rs_c %lld%s, %s",
+    proof_case_label(session, "m %lld, n %lld, k %lld, alpha %g, beta %g, a %s, b %s%s, rs_c %lld%s%s, %s",
                      (long long)x.m, (long long)x.n, (long long)x.k, x.alpha, x.beta, a, b,
-                     packed ? " to be packed" : "", (long long)x.rs_c, x.epilogue ? ", epilogue" : "",
-                     proof_values_name[values]);
+                     packed ? " to be packed" : "", (long long)x.rs_c, x.stream_c ? " streamed" : "",
+                     x.epilogue ? ", epilogue" : "", proof_values_name[values]);
     proof_case_end(session, run, &(block_case){kernel, x});
 }
 

@@ -101,6 +101,7 @@ static gml_gemm_plan any_gemm_plan(const gml_kernel_set *set, const proof_gemm *
     plan.nc = (stream ? plan.kernels->lanes : plan.kernel->nr) * proof_log_between(random, 1, 8);
     plan.pack_a = !stream && proof_once_in(random, 2);
     plan.pack_b = !stream && (!contiguous_b(g, plan.transpose) || proof_once_in(random, 2));
+    plan.stream_c = proof_once_in(random, 4);
     switch (proof_below(random, 3)) {
     case 0:
         plan.grid_batch = threads;
@@ -133,9 +134,9 @@ static void odd_gemm(proof_session *session, const gml_kernel_set *set, int64_t 
     const proof_subject subject = {
         .runtime = &runtime, .gemm = &plan, .gemm_plain = proof_once_in(random, 16)};
     snprintf(session->subject, sizeof session->subject,
-             "%s, %s%s%s%s%s%s, mc %lld, kc %lld, nc %lld, grid %dx%dx%d", plan.kernel->name,
+             "%s, %s%s%s%s%s%s%s, mc %lld, kc %lld, nc %lld, grid %dx%dx%d", plan.kernel->name,
              gml_gemm_path_name(plan.path), plan.transpose ? ", transposed" : "",
-             plan.pack_a ? ", pack a" : "", plan.pack_b ? ", pack b" : "",
+             plan.pack_a ? ", pack a" : "", plan.pack_b ? ", pack b" : "", plan.stream_c ? ", stream c" : "",
              subject.gemm_plain ? ", no plan" : "", runtime.allocate == refuse ? ", no memory" : "",
              (long long)plan.mc, (long long)plan.kc, (long long)plan.nc, (int)plan.grid_m, (int)plan.grid_n,
              (int)plan.grid_batch);

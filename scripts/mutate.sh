@@ -95,6 +95,8 @@ avx512() {
         '((1u << n) - 1u)' '((1u << n) - 1u) >> (n == 3)'
     mutant "avx512: C read where beta is 0" kernels/avx512/gemm.inc \
         'if (x->beta == 0) {' 'if (x->beta == 2) {'
+    mutant "avx512: alpha lost where C is streamed" kernels/avx512/gemm.inc \
+        'V(stream)(AT(i, v), V(mul)(alpha, s[i][v]))' 'V(stream)(AT(i, v), s[i][v])'
     mutant "avx512: few rows, a step beyond k" kernels/avx512/stream.inc \
         'steps = k - p < group ? 1 : group' 'steps = group'
     mutant "avx512: the biases of columns in the other order" kernels/avx512/finish_f32.c \
@@ -209,6 +211,8 @@ more_executors() {
         'p->pc + block == 0 ? args->beta : 1.0' 'block == 0 ? args->beta : 1.0'
     mutant "panels: the epilogue before the last block" src/core/gemm_panels.c \
         'p->pc + block + x.k == args->k' 'block + x.k == p->kc'
+    mutant "panels: columns before the first whole line lost" src/core/gemm_panels.c \
+        'index_n == 0 ? 0 : head' 'head'
     mutant "panels: a tile of the last rows lost" src/core/gemm_panels.c \
         'ceil_div(run->args->m, mr)' '(run->args->m / mr)'
     mutant "panels: alpha twice where C is not contiguous" src/core/gemm_panels.c \

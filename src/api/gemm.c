@@ -77,7 +77,8 @@ multiply_at_once(const gml_context *context, size_t element, int64_t m, int64_t 
                                   .alpha = alpha,
                                   .beta = beta,
                                   .epilogue = NULL,
-                                  .packed_b = NULL};
+                                  .packed_b = NULL,
+                                  .stream_c = false};
     kernel->block(&block);
     return true;
 }

@@ -25,6 +25,22 @@ typedef struct panel {
     bool copies; /* the kernel packs */
 } panel;
 
+/* Columns before the first whole line of C, where rows of C are whole lines apart and its lines are to be streamed. */
+static int64_t head_of(const gml_gemm_run_state *run)
+{
+    const int64_t beyond = (int64_t)((uintptr_t)run->args->c % GML_ALIGNMENT),
+                  element = run->plan->kernels->element;
+    return run->plan->stream_c && beyond % element == 0 && !run->args->packed_b
+               ? min64((GML_ALIGNMENT - beyond) % GML_ALIGNMENT / element, run->args->n)
+               : 0;
+}
+
+/* Whether an address and the rows from it on begin with whole lines. */
+static bool whole_lines(const gml_gemm_args *args, const void *c, int64_t element)
+{
+    return (uintptr_t)c % GML_ALIGNMENT == 0 && args->rs_c * element % GML_ALIGNMENT == 0;
+}
+
 static int64_t block_depth(const panel *p, int64_t block)
 {
     return min64(p->run->plan->kernels->kc0, p->kc - block);
@@ -152,6 +168,7 @@ static void multiply(const panel *p, int64_t first_row, int64_t end_row, int64_t
                 x.epilogue = &epilogue;
             }
             x.c = c;
+            x.stream_c = plan->stream_c && !x.epilogue && whole_lines(args, c, plan->kernels->element);
             if (args->cs_c == 1)
                 plan->kernel->block(&x);
             else
@@ -202,14 +219,15 @@ static void own_panels(void *argument, int64_t index)
     const gml_gemm_run_state *run = argument;
     const gml_gemm_plan *plan = run->plan;
     const gml_gemm_args *args = run->args;
-    const int64_t nr = plan->kernel->nr, tiles = ceil_div(args->n, nr), index_n = index / plan->grid_m;
-    const int64_t first = gml_share(tiles, index_n, plan->grid_n) * nr;
-    const int64_t end = min64(gml_share(tiles, index_n + 1, plan->grid_n) * nr, args->n);
+    const int64_t nr = plan->kernel->nr, head = head_of(run), tiles = ceil_div(args->n - head, nr);
+    const int64_t index_n = index / plan->grid_m;
+    const int64_t first = index_n == 0 ? 0 : head + gml_share(tiles, index_n, plan->grid_n) * nr;
+    const int64_t end = min64(head + gml_share(tiles, index_n + 1, plan->grid_n) * nr, args->n);
     int64_t first_row, end_row;
     rows_of(run, index, &first_row, &end_row);
     panel p = {.run = run, .packed = run->panels + (size_t)index * run->panel_bytes, .copies = copies_b(run)};
-    for (p.jc = first; p.jc < end; p.jc += plan->nc) {
-        p.nc = min64(plan->nc, end - p.jc);
+    for (p.jc = first; p.jc < end; p.jc += p.nc) {
+        p.nc = p.jc < head ? head : min64(plan->nc, end - p.jc);
         for (p.pc = 0; p.pc < args->k; p.pc += plan->kc) {
             p.kc = min64(plan->kc, args->k - p.pc);
             const int64_t slices = ceil_div(p.nc, nr);
@@ -228,9 +246,10 @@ void gml_gemm_panels(const gml_gemm_run_state *run)
         gml_gemm_parallel(run, own_panels, &copy);
         return;
     }
+    const int64_t head = head_of(run);
     panel p = {.run = run, .packed = run->panels};
-    for (p.jc = 0; p.jc < run->args->n; p.jc += plan->nc) {
-        p.nc = min64(plan->nc, run->args->n - p.jc);
+    for (p.jc = 0; p.jc < run->args->n; p.jc += p.nc) {
+        p.nc = p.jc < head ? head : min64(plan->nc, run->args->n - p.jc);
         for (p.pc = 0; p.pc < run->args->k; p.pc += plan->kc) {
             p.kc = min64(plan->kc, run->args->k - p.pc);
             gml_gemm_parallel(run, shared_pack, &p);

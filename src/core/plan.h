@@ -29,6 +29,8 @@ typedef struct gml_gemm_plan {
     gml_gemm_path path;
     bool transpose;  /* C^T = B^T * A^T is formed instead: what follows describes that product               */
     bool pack_a, pack_b;    /* PANELS, SPLIT: into scratch memory; B must be unless it is contiguous along n */
+    bool stream_c;          /* PANELS: whole lines of C are written past the caches, where C is larger than these, beta
+                               is 0 and k one block: reading them first would take more time than the products */
     int64_t mc;      /* PANELS: rows of a block of A, mc * KC0 elements in a part of L2; a multiple of mr. STREAM:
                         rows of a strip of sums. SPLIT: rows of C at a time, a multiple of mr                */
     int64_t kc;      /* PANELS: depth of a panel of B. SPLIT: of the share of a thread at a time; a multiple of KC0 */

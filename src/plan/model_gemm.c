@@ -27,8 +27,9 @@
 #define STREAM_WIDTH 128 /* extents of B from which it is large */
 #define FEW_ROWS     4   /* more are blocks where B fits into L2 */
 
-/* Products up to which a block is written more than computed. */
-#define RANK_K 48
+/* Products up to which a block of C is written, or read and written, more than computed. */
+#define RANK_K      48
+#define RANK_K_READ 64
 
 /* Rows, in tiles, from which packing B pays: each packed element is used by so many tiles. */
 #define PACK_TILES      6
@@ -156,10 +157,16 @@ static void plan_panels(const problem *p, int32_t threads, gml_gemm_plan *plan)
     plan->nc = even_block(columns, max64(min64(panel, (int64_t)GML_SCRATCH_PANEL) / row_bytes, 8 * nr), nr);
 
     /* Rank-k updates: what stays in L2 is B, and C passes by, row after row, once. */
-    if (p->k <= RANK_K && p->n >= 8 * nr) {
+    if (p->k <= (p->args->beta == 0.0 ? RANK_K : RANK_K_READ) && p->n >= 8 * nr) {
         plan->mc = min64(plan->mc, 2 * mr);
         plan->nc = even_block(columns, min64(plan->nc, p->cache.l2 * 3 / 4 / (p->k * p->element)), nr);
     }
+
+    /* A C beyond the caches that is written once and not read: its lines would be fetched to be overwritten. */
+    const int64_t caches = p->cache.l3 ? p->cache.l3 : 8 * p->cache.l2;
+    plan->stream_c = p->args->beta == 0.0 && p->k <= kc0 && p->args->cs_c == 1 &&
+                     p->args->rs_c * p->element % GML_ALIGNMENT == 0 &&
+                     saturated(saturated(p->m, p->n), p->element) / (plan->grid_m * plan->grid_n) > caches;
 
     /* One pass over A: slices of B are packed into L2 just before their only use. */
     if (plan->pack_b && p->m <= plan->mc && plan->grid_m == 1)
