@@ -211,6 +211,8 @@ more_executors() {
         'p->pc + block == 0 ? args->beta : 1.0' 'block == 0 ? args->beta : 1.0'
     mutant "panels: the epilogue before the last block" src/core/gemm_panels.c \
         'p->pc + block + x.k == args->k' 'block + x.k == p->kc'
+    mutant "panels: rows of a narrow packed panel at another distance" src/core/gemm_panels.c \
+        'x->rs_b = gml_gemm_packed_width(args->packed_b);' ''
     mutant "panels: columns before the first whole line lost" src/core/gemm_panels.c \
         'index_n == 0 ? 0 : head' 'head'
     mutant "panels: a tile of the last rows lost" src/core/gemm_panels.c \
@@ -228,7 +230,7 @@ more_executors() {
     mutant "split: the epilogue of each round" src/core/gemm_split.c \
         'if (r->pc + plan->grid_n * plan->kc >= args->k && ' 'if ('
     mutant "small: rows of A at another distance" src/core/gemm_small.c \
-        'kernel->mr * (a ? args->k : args->rs_a)' 'kernel->mr'
+        'a ? width * args->k : kernel->mr * args->rs_a' 'kernel->mr'
     mutant "small: packed rows of B at another distance" src/core/gemm_small.c \
         'call(kernel, args, panels, width, nr * args->k)' 'call(kernel, args, panels, width, nr)'
     mutant "packing: panels at another distance" src/core/gemm_pack.c \

@@ -78,6 +78,8 @@ static void place_b(const panel *p, int64_t block, int64_t slice, bool first, gm
     x->ps_b = nr * x->k;
     x->packed_b = NULL;
     if (args->packed_b) {
+        x->rs_b = gml_gemm_packed_width(args->packed_b);
+        x->ps_b = x->rs_b * x->k;
         x->b = gml_gemm_packed_at(args->packed_b, p->pc + block, x->k, p->jc / nr + slice);
     } else if (p->run->plan->pack_b) {
         void *packed = gml_to(kernels, p->packed, nr * (block * ceil_div(p->nc, nr) + slice * x->k));
@@ -103,6 +105,8 @@ static void place_a(const panel *p, int64_t block, int64_t i, void *memory, gml_
     x->cs_a = mr;
     x->ps_a = mr * x->k;
     if (args->packed_a) {
+        x->cs_a = gml_gemm_packed_width(args->packed_a);
+        x->ps_a = x->cs_a * x->k;
         x->a = gml_gemm_packed_at(args->packed_a, p->pc + block, x->k, i / mr);
         return;
     }

@@ -71,10 +71,13 @@ static inline int64_t gml_share(int64_t total, int64_t i, int64_t parts)
     return total / parts * i + min64(total % parts, i);
 }
 
-/* The width of the panels of a packed operand, and how many there are. */
+/* The width of the panels of a packed operand, and how many there are. One that is not full has whole vectors of columns
+ * or the rows there are, and no more: panels of a few columns would be read at the price of wide ones. */
 static inline int64_t gml_gemm_packed_width(const gml_gemm_packed *packed)
 {
-    return packed->of_b != packed->transpose ? packed->kernel->nr : packed->kernel->mr;
+    const int64_t lanes = packed->kernels->lanes, extent = max64(packed->extent, 1);
+    return packed->of_b != packed->transpose ? min64(packed->kernel->nr, ceil_div(extent, lanes) * lanes)
+                                             : min64(packed->kernel->mr, extent);
 }
 
 static inline int64_t gml_gemm_packed_panels(const gml_gemm_packed *packed)

@@ -26,13 +26,14 @@ static inline gml_gemm_block block_of(const gml_gemm_kernel *kernel, const gml_g
                                       int64_t rs_b, int64_t ps_b)
 {
     const gml_gemm_packed *a = args->packed_a;
+    const int64_t width = a ? gml_gemm_packed_width(a) : 0;
     return (gml_gemm_block){.m = args->m,
                             .n = args->n,
                             .k = args->k,
                             .a = a ? a->data : args->a,
                             .rs_a = a ? 1 : args->rs_a,
-                            .cs_a = a ? kernel->mr : args->cs_a,
-                            .ps_a = kernel->mr * (a ? args->k : args->rs_a),
+                            .cs_a = a ? width : args->cs_a,
+                            .ps_a = a ? width * args->k : kernel->mr * args->rs_a,
                             .b = b,
                             .rs_b = rs_b,
                             .ps_b = ps_b,
@@ -73,7 +74,8 @@ gml_gemm_direct gml_gemm_prepare(const gml_gemm_kernels *kernels, const gml_gemm
     if (!gml_gemm_is_little(args) || (x.cs_c != 1 && x.n != 1) || !stands(kernels, &x))
         return direct;
     const gml_gemm_kernel *kernel = packed ? packed->kernel : gml_gemm_small_tile(kernels, x.n);
-    direct.block = x.packed_b ? block_of(kernel, &x, x.packed_b->data, kernel->nr, kernel->nr * x.k)
+    const int64_t width = x.packed_b ? gml_gemm_packed_width(x.packed_b) : 0;
+    direct.block = x.packed_b ? block_of(kernel, &x, x.packed_b->data, width, width * x.k)
                               : block_of(kernel, &x, x.b, x.rs_b, kernel->nr);
     direct.epilogue = x.epilogue;
     direct.has_epilogue = gml_gemm_has_epilogue(&x.epilogue);

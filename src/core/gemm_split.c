@@ -35,8 +35,9 @@ static void place(const round *r, int64_t index, int64_t p, gml_gemm_block *x)
     const int64_t mr = plan->kernel->mr, nr = plan->kernel->nr;
     void *memory_a = sums_of(r, index, plan->kc / kernels->kc0);
     void *memory_b = r->run->panels + (size_t)index * r->run->panel_bytes;
-    x->rs_a = 1, x->cs_a = mr, x->ps_a = mr * x->k;
-    x->rs_b = nr, x->ps_b = nr * x->k;
+    x->rs_a = 1, x->cs_a = args->packed_a ? gml_gemm_packed_width(args->packed_a) : mr;
+    x->rs_b = args->packed_b ? gml_gemm_packed_width(args->packed_b) : nr;
+    x->ps_a = x->cs_a * x->k, x->ps_b = x->rs_b * x->k;
     x->a = args->packed_a ? gml_gemm_packed_at(args->packed_a, p, x->k, r->i / mr) : memory_a;
     x->b = args->packed_b ? gml_gemm_packed_at(args->packed_b, p, x->k, r->j / nr) : memory_b;
     if (!args->packed_a) {
