@@ -94,9 +94,11 @@ avx512() {
     mutant "avx512: a fringe mask of three lanes one short" kernels/avx512/avx512.h \
         '((1u << n) - 1u)' '((1u << n) - 1u) >> (n == 3)'
     mutant "avx512: C read where beta is 0" kernels/avx512/gemm.inc \
-        'if (x->beta == 0) {' 'if (x->beta == 2) {'
-    mutant "avx512: alpha lost where C is streamed" kernels/avx512/gemm.inc \
-        'V(stream)(AT(i, v), V(mul)(alpha, s[i][v]))' 'V(stream)(AT(i, v), s[i][v])'
+        'kind == STREAMING || x->beta == 0' 'kind == STREAMING || x->beta == 2'
+    mutant "avx512: alpha lost where beta is 0" kernels/avx512/gemm.inc \
+        'if (x->alpha != 1)' 'if (x->alpha == 2)'
+    mutant "avx512: beta lost where alpha is 1" kernels/avx512/gemm.inc \
+        'x->alpha == 1 && x->beta == 1' 'x->alpha == 1'
     mutant "avx512: few rows, a step beyond k" kernels/avx512/stream.inc \
         'steps = k - p < group ? 1 : group' 'steps = group'
     mutant "avx512: the biases of columns in the other order" kernels/avx512/finish_f32.c \
