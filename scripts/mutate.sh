@@ -234,7 +234,7 @@ more_executors() {
     mutant "small: rows of A at another distance" src/core/gemm_small.c \
         'a ? width * args->k : kernel->mr * args->rs_a' 'kernel->mr'
     mutant "small: packed rows of B at another distance" src/core/gemm_small.c \
-        'call(kernel, args, panels, width, nr * args->k)' 'call(kernel, args, panels, width, nr)'
+        'kernel->nr * (stays ? 1 : args->k)' 'kernel->nr'
     mutant "packing: panels at another distance" src/core/gemm_pack.c \
         'gml_to(kernels, to, x * depth)' 'gml_to(kernels, to, x)'
     mutant "transposed: the biases in the other order" src/core/gemm.c \

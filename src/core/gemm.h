@@ -108,16 +108,23 @@ const gml_gemm_kernel *gml_gemm_small_kernel(const gml_kernel_set *set, const gm
 
 /*
  * The same, prepared: of a product that is one call of a kernel, operands packed once included, all but the addresses.
- * With `transpose` the caller's A and B change places. An operand that is packed keeps its address in the block.
+ * With `transpose` the caller's A and B change places. An operand that is packed keeps its address in the block. A B that
+ * cannot be read where it stands is packed on the stack before the call.
  */
 typedef struct gml_gemm_direct {
     gml_gemm_block_fn *call; /* NULL: there is no such call */
     gml_gemm_block block;
     gml_gemm_epilogue epilogue;
     bool transpose, has_epilogue;
+    const gml_gemm_kernels *kernels;
+    int64_t width;            /* of the panels on the stack; 0: B stands  */
+    int64_t stride, stride_k; /* of B, along n and k                      */
 } gml_gemm_direct;
 
 gml_gemm_direct gml_gemm_prepare(const gml_gemm_kernels *kernels, const gml_gemm_args *args);
+
+/* The call of a block whose b is packed first. */
+void gml_gemm_call_packed(const gml_gemm_direct *direct, gml_gemm_block *block);
 
 static inline void gml_gemm_call_direct(const gml_gemm_direct *direct, const void *a, const void *b, void *c)
 {
@@ -127,7 +134,10 @@ static inline void gml_gemm_call_direct(const gml_gemm_direct *direct, const voi
     block.b = right ? right : block.b;
     block.c = c;
     block.epilogue = direct->has_epilogue ? &direct->epilogue : NULL;
-    direct->call(&block);
+    if (direct->width)
+        gml_gemm_call_packed(direct, &block);
+    else
+        direct->call(&block);
 }
 
 /* The same bits without scratch memory, one chain at a time; also the place of C = beta * C. */

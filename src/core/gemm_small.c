@@ -42,27 +42,27 @@ static inline gml_gemm_block block_of(const gml_gemm_kernel *kernel, const gml_g
                             .beta = args->beta};
 }
 
-static void call(const gml_gemm_kernel *kernel, const gml_gemm_args *args, const void *b, int64_t rs_b,
-                 int64_t ps_b)
+/* The width of panels on the stack for a B that does not stand so, or 0 where they have no room. */
+static int64_t width_on_stack(const gml_gemm_kernels *kernels, const gml_gemm_kernel *kernel,
+                              const gml_gemm_args *args)
 {
-    gml_gemm_block block = block_of(kernel, args, b, rs_b, ps_b);
-    block.c = args->c;
-    block.epilogue = gml_gemm_has_epilogue(&args->epilogue) ? &args->epilogue : NULL;
-    kernel->block(&block);
+    const int64_t nr = kernel->nr, lanes = kernels->lanes;
+    const int64_t width = args->n <= nr ? ceil_div(args->n, lanes) * lanes : nr;
+    return ceil_div(args->n, nr) * width * args->k * kernels->element <= STACK_BYTES ? width : 0;
 }
 
-/* B that does not stand so: its panels on the stack. */
-static bool call_packed(const gml_gemm_kernels *kernels, const gml_gemm_kernel *kernel,
-                        const gml_gemm_args *args)
+static void pack_and_call(const gml_gemm_kernels *kernels, gml_gemm_block_fn *call, int64_t width,
+                          int64_t stride, int64_t stride_k, gml_gemm_block *block)
 {
     _Alignas(GML_ALIGNMENT) char panels[STACK_BYTES];
-    const int64_t nr = kernel->nr,
-                  width = args->n <= nr ? ceil_div(args->n, kernels->lanes) * kernels->lanes : nr;
-    if (ceil_div(args->n, nr) * width * args->k * kernels->element > STACK_BYTES)
-        return false;
-    gml_gemm_pack_panels(kernels, args->n, width, args->k, args->b, args->cs_b, args->rs_b, panels);
-    call(kernel, args, panels, width, nr * args->k);
-    return true;
+    gml_gemm_pack_panels(kernels, block->n, width, block->k, block->b, stride, stride_k, panels);
+    block->b = panels;
+    call(block);
+}
+
+void gml_gemm_call_packed(const gml_gemm_direct *direct, gml_gemm_block *block)
+{
+    pack_and_call(direct->kernels, direct->call, direct->width, direct->stride, direct->stride_k, block);
 }
 
 gml_gemm_direct gml_gemm_prepare(const gml_gemm_kernels *kernels, const gml_gemm_args *args)
@@ -71,12 +71,20 @@ gml_gemm_direct gml_gemm_prepare(const gml_gemm_kernels *kernels, const gml_gemm
     const gml_gemm_packed *packed = args->packed_a ? args->packed_a : args->packed_b;
     direct.transpose = packed ? packed->transpose : exchanges(args);
     const gml_gemm_args x = direct.transpose ? gml_gemm_transposed(args) : *args;
-    if (!gml_gemm_is_little(args) || (x.cs_c != 1 && x.n != 1) || !stands(kernels, &x))
+    if (!gml_gemm_is_little(args) || (x.cs_c != 1 && x.n != 1))
         return direct;
     const gml_gemm_kernel *kernel = packed ? packed->kernel : gml_gemm_small_tile(kernels, x.n);
+    if (!stands(kernels, &x)) {
+        direct.width = width_on_stack(kernels, kernel, &x);
+        if (direct.width == 0)
+            return direct;
+        direct.kernels = kernels;
+        direct.stride = x.cs_b, direct.stride_k = x.rs_b;
+    }
     const int64_t width = x.packed_b ? gml_gemm_packed_width(x.packed_b) : 0;
-    direct.block = x.packed_b ? block_of(kernel, &x, x.packed_b->data, width, width * x.k)
-                              : block_of(kernel, &x, x.b, x.rs_b, kernel->nr);
+    direct.block = x.packed_b     ? block_of(kernel, &x, x.packed_b->data, width, width * x.k)
+                   : direct.width ? block_of(kernel, &x, x.b, direct.width, kernel->nr * x.k)
+                                  : block_of(kernel, &x, x.b, x.rs_b, kernel->nr);
     direct.epilogue = x.epilogue;
     direct.has_epilogue = gml_gemm_has_epilogue(&x.epilogue);
     direct.call = kernel->block;
@@ -99,8 +107,16 @@ bool gml_gemm_small(const gml_kernel_set *set, const gml_gemm_args *args)
     if (args->cs_c != 1 && args->n != 1)
         return false;
     const gml_gemm_kernel *kernel = gml_gemm_small_tile(kernels, args->n);
-    if (!stands(kernels, args))
-        return call_packed(kernels, kernel, args);
-    call(kernel, args, args->b, args->rs_b, kernel->nr);
+    const bool stays = stands(kernels, args);
+    const int64_t width = stays ? args->rs_b : width_on_stack(kernels, kernel, args);
+    if (!stays && width == 0)
+        return false;
+    gml_gemm_block block = block_of(kernel, args, args->b, width, kernel->nr * (stays ? 1 : args->k));
+    block.c = args->c;
+    block.epilogue = gml_gemm_has_epilogue(&args->epilogue) ? &args->epilogue : NULL;
+    if (stays)
+        kernel->block(&block);
+    else
+        pack_and_call(kernels, kernel->block, width, args->cs_b, args->rs_b, &block);
     return true;
 }
