@@ -114,7 +114,7 @@ more_avx512() {
         '(REAL *)x->packed_b + slice * nr * x->k' '(REAL *)x->packed_b + slice * nr'
     mutant "avx512: the epilogue of another row" kernels/avx512/gemm.inc \
         '(const REAL *)epilogue.bias_m + i' '(const REAL *)epilogue.bias_m'
-    mutant "avx512: columns of few rows read beyond k" kernels/avx512/stream.inc \
+    mutant "avx512: columns of few rows read beyond k" kernels/avx512/dots.inc \
         'MASK depth = LANES_OF(steps)' 'MASK depth = (MASK)-1'
     mutant "avx512: the sums of few rows begun anew" kernels/avx512/stream.inc \
         'STOREU(sums, MASKZ_LOADU(LANES_OF(n - j), s + i * lds + j))' 'STOREU(sums, ZERO())'
