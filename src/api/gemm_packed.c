@@ -30,8 +30,8 @@ static void choose_order(gml_gemm_packed *packed, const gml_context *context, co
     packed->transpose = args->cs_c != 1 && args->rs_c == 1;
     gml_gemm_plan plan = plan_of(context, &shape);
     if (plan.transpose != packed->transpose) {
-        int64_t *const other = packed->of_b ? &shape.m : &shape.n;
-        *other = max64(*other, GML_PACKED_MANY);
+        shape.m = max64(shape.m, GML_PACKED_MANY); /* both: A and B packed for one problem have one kernel */
+        shape.n = max64(shape.n, GML_PACKED_MANY);
         plan = plan_of(context, &shape);
     }
     packed->kernel = plan.kernel;

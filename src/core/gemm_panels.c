@@ -25,14 +25,16 @@ typedef struct panel {
     bool copies; /* the kernel packs */
 } panel;
 
-/* Columns before the first whole line of C, where rows of C are whole lines apart and its lines are to be streamed. */
+/* Columns before the first whole line of C, where its lines are to be streamed; none where they are more than a panel
+ * has, whose lines are then not whole. */
 static int64_t head_of(const gml_gemm_run_state *run)
 {
     const int64_t beyond = (int64_t)((uintptr_t)run->args->c % GML_ALIGNMENT),
                   element = run->plan->kernels->element;
-    return run->plan->stream_c && beyond % element == 0 && !run->args->packed_b
-               ? min64((GML_ALIGNMENT - beyond) % GML_ALIGNMENT / element, run->args->n)
-               : 0;
+    if (!run->plan->stream_c || beyond % element != 0 || run->args->packed_b)
+        return 0;
+    const int64_t head = min64((GML_ALIGNMENT - beyond) % GML_ALIGNMENT / element, run->args->n);
+    return head <= run->plan->nc ? head : 0;
 }
 
 /* Whether an address and the rows from it on begin with whole lines. */

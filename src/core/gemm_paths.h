@@ -65,12 +65,6 @@ static inline gml_gemm_epilogue gml_gemm_epilogue_at(const gml_gemm_kernels *ker
     return part;
 }
 
-/* The first of `total` things that part `i` of `parts` owns; part `parts` gives the end. */
-static inline int64_t gml_share(int64_t total, int64_t i, int64_t parts)
-{
-    return total / parts * i + min64(total % parts, i);
-}
-
 /* The width of the panels of a packed operand, and how many there are. One that is not full has whole vectors of columns
  * or the rows there are, and no more: panels of a few columns would be read at the price of wide ones. */
 static inline int64_t gml_gemm_packed_width(const gml_gemm_packed *packed)

@@ -23,4 +23,10 @@ static inline int64_t ceil_div(int64_t x, int64_t y)
     return x / y + (x % y != 0);
 }
 
+/* The first of `total` things that part `i` of `parts` owns; part `parts` gives the end. */
+static inline int64_t gml_share(int64_t total, int64_t i, int64_t parts)
+{
+    return total / parts * i + min64(total % parts, i);
+}
+
 #endif

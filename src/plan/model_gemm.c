@@ -64,7 +64,7 @@ static double tile_cost(const gml_gemm_kernel *kernel, int lanes, int64_t m, int
     return rows * cost;
 }
 
-static const gml_gemm_kernel *choose_tile(const gml_gemm_kernels *kernels, int64_t m, int64_t n)
+const gml_gemm_kernel *gml_model_tile(const gml_gemm_kernels *kernels, int64_t m, int64_t n)
 {
     const gml_gemm_kernel *best = kernels->tiles;
     for (int i = 1; i < kernels->n_tiles; i++)
@@ -209,7 +209,7 @@ gml_gemm_plan gml_model_gemm(const gml_machine *machine, const gml_kernel_set *s
     p.b_rows = p.n == 1 || oriented.cs_b == 1;
 
     const gml_gemm_packed *packed = oriented.packed_a ? oriented.packed_a : oriented.packed_b;
-    plan.kernel = packed ? packed->kernel : choose_tile(plan.kernels, p.m, p.n);
+    plan.kernel = packed ? packed->kernel : gml_model_tile(plan.kernels, p.m, p.n);
     const bool stream = !packed && p.m <= p.n && streams(p.m, p.n, p.k, p.b_rows, p.element, l2);
     if (batch > 1) {
         const int32_t most = threads_for(saturated(p.products, batch), PRODUCTS_OF_THREAD, threads);
