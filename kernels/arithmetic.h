@@ -42,6 +42,17 @@
 #define GML_LOG2_C5 0x1.26366cp-1f
 #define GML_LOG2_C7 0x1.ec68f2p-2f
 
+/* tanh below SPLIT: x + x * z * (C3 + z * (C5 + ... + z * C11)), z = x * x; relative error of the formula 4.4e-9. */
+#define GML_TANH_SPLIT 0.625f
+#define GML_TANH_C3 -0x1.555532p-2f
+#define GML_TANH_C5 0x1.110726p-3f
+#define GML_TANH_C7 -0x1.b83c5ap-5f
+#define GML_TANH_C9 0x1.52269ep-6f
+#define GML_TANH_C11 -0x1.75e1d4p-8f
+
+/* Distances of ALiBi beyond this one count as this one. */
+#define GML_ALIBI_FAR (INT64_C(1) << 30)
+
 /* The tail of the normal distribution at a >= 0: exp(-a^2 / 2) * t * (C1 + t * (C2 + ... + t * C8)), t = 1 / (1 + P * a);
  * relative error of the formula 1.5e-7. */
 #define GML_GELU_P 0x1.333334p-2f

@@ -141,50 +141,142 @@ typedef struct gml_gemm_kernels {
 typedef void gml_map_f32_fn(int64_t n, const float *x, float *y);
 
 /*
- * One segment of a softmax row, 1 <= n <= RS0 elements (section Softmax of docs/arithmetic.md):
+ * Softmax: scores of the columns j of one segment, 1 <= n <= RS0 of them (section Softmax of docs/arithmetic.md):
  *
- *     t[j] = scale * x[j]              or fma(scale, x[j], bias[j]) where bias is not NULL
- *     t[j] = -infinity, selected,      where bias[j] is -infinity or keep[j] is 0 (keep not NULL)
- *     *m   = maximum of t + 0.0f;      y[j] = exp(t[j] - (*m == -infinity ? 0 : *m))
- *     *l   = sum of y in SUM_LANES lanes, lane j % SUM_LANES ascending from +0, then the tree
+ *     t[j] = scale * x[j]
+ *     t = cap * tanh(t * inverse_cap)                          where cap is not 0
+ *     t = fma(*slope, -min(|position - j|, ALIBI_FAR), t)      where slope is not NULL
+ *     t = t + bias[j]                                          where bias is not NULL, but with neither of both
+ *     t[j] = fma(scale, x[j], bias[j])
+ *     t[j] = -infinity, selected,                              where bias[j] is -infinity or keep[j] is 0
  *
- * y may be x. Then `scale`: y[j] = w * y[j] for j < n.
+ * position is that of the row counted from the segment's first column, within +-(ALIBI_FAR + RS0).
  */
-typedef void gml_softmax_reduce_f32_fn(int64_t n, float scale, const float *x, const float *bias,
-                                       const uint8_t *keep, float *y, float *m, float *l);
-typedef void gml_softmax_scale_f32_fn(int64_t n, float w, float *y);
+typedef struct gml_softmax_scores_f32 {
+    float scale;            /* not 0                       */
+    float cap, inverse_cap; /* softcap, or 0               */
+    const float *slope;     /* one, or NULL                */
+    int32_t position;       /* with slope                  */
+    const float *bias;      /* [n] or NULL                 */
+    const uint8_t *keep;    /* [n] or NULL                 */
+} gml_softmax_scores_f32;
+
+/*
+ * reduce, one segment. The scores are plain where scale is their only option.
+ *
+ *     *m = maximum of t + 0.0f;  e[j] = exp(t[j] - (*m == -infinity ? 0 : *m))
+ *     *l = sum of e in SUM_LANES lanes, lane j % SUM_LANES ascending from +0, then the tree
+ *     y[j] = e[j], or t[j] for a result in logarithms; y may be x
+ *
+ * Then scale: y[j] = w * e[j], or log: y[j] = (t[j] - z) - g, for j < n; y may be e, or t.
+ */
+typedef void gml_softmax_reduce_f32_fn(const gml_softmax_scores_f32 *scores, int64_t n, const float *x,
+                                       bool logarithms, float *y, float *m, float *l);
+typedef void gml_softmax_scale_f32_fn(int64_t n, float w, const float *e, bool stream, float *y);
+typedef void gml_softmax_log_f32_fn(int64_t n, float z, float g, const float *t, bool stream, float *y);
+
+/*
+ * Stores of kernels that are told to `stream` pass the caches by, where the instruction set has such stores; they may
+ * be seen late by other threads, until `fence`.
+ */
+typedef void gml_softmax_fence_fn(void);
+
+/*
+ * step: one segment between its neighbours, of plain scores with a scale above 0. Three passes run side by side, one of
+ * each of three segments, so that loads and stores hide behind arithmetic:
+ *
+ *     the next one   *m_next = maximum of scale * x_next[j] + 0.0f, j < n_next; -infinity where n_next is 0
+ *     this one       e[j] = exp(scale * x[j] - (m == -infinity ? 0 : m)), j < n; *l = their sum, as above
+ *     the last one   y[j] = w * e_last[j], j < n_last
+ *
+ * Each n is 0 .. RS0. Element j of e_last is read before element j of e is written, so that both may be one buffer.
+ * x_next may be where y is, as long as no element is y[j] of this step; x may be e.
+ */
+typedef struct gml_softmax_step_f32 {
+    float scale;
+    int64_t n_next, n, n_last;
+    const float *x_next, *x;
+    float m;
+    float *e;
+    const float *e_last;
+    float w;
+    float *y;
+    bool stream;
+} gml_softmax_step_f32;
+
+typedef void gml_softmax_step_f32_fn(const gml_softmax_step_f32 *step, float *m_next, float *l);
+
+/*
+ * rows: whole rows of plain scores with a scale above 0, rows >= 1. Row i has n + i * grow columns, which are one
+ * segment each: n >= 1, grow is 0 or 1.
+ *
+ *     y[i][j] = e * (l == 0 ? 0 : 1 / l);  m[i] and l[i] as above, where m is not NULL
+ *
+ * Row i of x is read before rows from i on of y are written; y may be x, with the same stride.
+ */
+typedef struct gml_softmax_rows_f32 {
+    int64_t rows, n, grow;
+    float scale;
+    const float *x;
+    int64_t x_stride;
+    float *y;
+    int64_t y_stride;
+    float *m, *l; /* [rows], or both NULL */
+    bool stream;
+} gml_softmax_rows_f32;
+
+typedef void gml_softmax_rows_f32_fn(const gml_softmax_rows_f32 *rows);
 
 typedef struct gml_softmax_kernel_f32 {
     const char *name; /* "softmax_f32_avx512" */
     gml_softmax_reduce_f32_fn *reduce;
     gml_softmax_scale_f32_fn *scale;
+    gml_softmax_log_f32_fn *log;
+    gml_softmax_step_f32_fn *step;
+    gml_softmax_rows_f32_fn *rows;
+    gml_softmax_fence_fn *fence;
 } gml_softmax_kernel_f32;
 
 /*
- * Attention step: one block of keys against strips of queries (section Attention of docs/arithmetic.md).
- * Queries lie along the vector lanes, so that maxima, sums and rescaling need no horizontal step.
+ * Scores of attention, from the chain of products t of query i and key j of a block (section Attention of
+ * docs/arithmetic.md):
+ *
+ *     t = cap * tanh(t * inverse_cap)                     where cap is not 0
+ *     t = fma(slope[i], -min(|position[i] - j|, ALIBI_FAR), t)   where slope is not NULL
+ *     t = fma(bias[i][j], LOG2E, t)                       where bias is not NULL
+ *     t = -infinity, selected,                            where the query does not see the key, or its bias is -infinity
+ *
+ * cap, inverse_cap and slope are in base 2. position is that of the query counted from the block's first key, within
+ * +-(ALIBI_FAR + KB0), and so fits an int32_t. What a query sees is a bit for each key: key j of query i in bit j % 32 of
+ * seen[j / 32][i]; NULL where every query sees every key.
+ *
+ * A maximum is x > m ? x : m, of results of arithmetic, so never of a signalling NaN; NaN reaches a row through its sum.
+ */
+#define GML_SEEN_WORDS (GML_KB0 / 32)
+
+/*
+ * Attention step: one block of keys against strips of queries. Queries lie along the vector lanes, so that maxima, sums
+ * and rescaling need no horizontal step.
  *
  * The block is shared by all strips of a call; K and V are read where they lie, row j of K being
  * head_dim contiguous floats at k + j * k_stride.
  */
 typedef struct gml_attention_block_f32 {
-    int64_t head_dim, v_head_dim; /* >= 1 */
-    int64_t keys;                 /* 1 .. KB0 */
-    const float *k, *v;
+    int64_t head_dim;             /* >= 1 */
+    int64_t v_head_dim;           /* >= 0; without output, for its exponentials, 0 */
+    const float *k, *v;           /* of the block's first key */
     int64_t k_stride, v_stride;   /* elements from one key to the next */
+    float cap, inverse_cap;       /* softcap, or 0 */
 } gml_attention_block_f32;
 
 /*
- * A strip: up to bq queries and their running state. All arrays are 64-byte aligned with bq elements a
- * row; lanes from `queries` to bq are zero in qt and may be computed and left with any value in the rest.
+ * A strip: up to bq queries, their running state, and the keys of the block that concern them, from `from`, a multiple
+ * of SUM_LANES, up to `to`: 0 <= from < to <= KB0. K and V of other keys are not read by it. All arrays are 64-byte
+ * aligned with bq elements a row; lanes from `queries` to bq are zero in qt, slope, position and seen, and may be
+ * computed and left with any value in the rest. seen and bias are indexed by the keys of the block, whatever from is.
+ * For each key j and query i:
  *
- * lo and hi bound the keys of this block that query i sees: lo[i] <= j < hi[i], both in 0 .. keys; both
- * NULL when every query sees every key. bias is a tile [keys][bq] in natural units, -infinity where
- * masked; NULL for none. For each key j of the block and query i:
- *
- *     t = chain over d ascending of fma(qt[d][i], k[j][d], t), from +0
- *     t = fma(bias[j][i], LOG2E, t)                where bias is not NULL
- *     t = -infinity, selected,                     where j is out of bounds or bias is -infinity
+ *     t = chain over d ascending of fma(qt[d][i], k[j][d], t), from +0; then as above
  *     mb = maximum of t over j + 0.0f;             e = exp2(t - (mb == -infinity ? 0 : mb))
  *     lb = sum of e in SUM_LANES lanes by j % SUM_LANES, ascending from +0, then the tree
  *     s[d] = chain over j ascending of fma(e, v[j][d], s), from +0
@@ -194,34 +286,103 @@ typedef struct gml_attention_block_f32 {
  *     m' = max(m, mb) + 0.0f;  z = (m' == -infinity ? 0 : m')
  *     a = exp2(m - z);  b = exp2(mb - z);  l = fma(a, l, b * lb);  ot[d] = fma(a, ot[d], b * s[d])
  *
- * from m = -infinity, l = 0, ot = 0, which the caller sets. Max is x > m ? x : m, of results of arithmetic,
- * so never of a signalling NaN; NaN reaches a row through its sum. With e = 0 the product is still made: the
- * caller recomputes rows that come out non-finite while some of their keys were masked.
+ * from m = -infinity, l = 0, ot = 0, which the caller sets. With e = 0 the product is still made: the caller recomputes
+ * rows that come out non-finite while some of their keys were masked.
  */
 typedef struct gml_attention_strip_f32 {
     int64_t queries;          /* 1 .. bq                                              */
+    int64_t from, to;         /* keys of the block                                    */
     const float *qt;          /* [head_dim][bq]: q * scale * log2(e), transposed      */
     float *ot;                /* [v_head_dim][bq]: the output so far, transposed      */
     float *m, *l;             /* [bq]: maximum (base 2) and sum so far                */
-    const int32_t *lo, *hi;   /* [bq] or NULL                                         */
-    const float *bias;        /* [keys][bq] or NULL                                   */
+    const uint32_t *seen;     /* [SEEN_WORDS][bq] or NULL                             */
+    const float *bias;        /* [KB0][bq] in natural units or NULL                   */
+    const float *slope;       /* [bq] or NULL                                         */
+    const int32_t *position;  /* [bq], with slope                                     */
 } gml_attention_strip_f32;
 
-/* scratch: GML_ATTENTION_SCRATCH_F32(bq) floats, 64-byte aligned, contents undefined. */
+/* scratch: GML_ATTENTION_SCRATCH_F32(bq) floats, 64-byte aligned, contents undefined. After a call with one strip the
+ * exponential of its key j and query i is scratch[j * bq + i]. */
 typedef void gml_attention_step_f32_fn(const gml_attention_block_f32 *block,
                                        const gml_attention_strip_f32 *strips, int64_t n_strips,
                                        float *scratch);
 
-#define GML_ATTENTION_SCRATCH_F32(bq) ((GML_KB0 + GML_SUM_LANES + 4) * (int64_t)(bq))
+#define GML_ATTENTION_SCRATCH_F32(bq) ((2 * GML_KB0 + 2 * GML_SUM_LANES + 8) * (int64_t)(bq))
 
 #define GML_MAX_BQ 64 /* of any kernel */
 
 typedef struct gml_attention_kernel_f32 {
-    const char *name;  /* "attention_f32_48_avx512" */
+    const char *name;  /* "attention_f32_48_avx512"                                    */
     int16_t bq;        /* queries of a strip, a multiple of the lanes                 */
     int16_t registers; /* of the larger of both tiles                                 */
     gml_attention_step_f32_fn *step;
 } gml_attention_kernel_f32;
+
+/* Bytes that are not 0 as bits: bit j % 32 of words[j / 32] for j < n, 1 <= n <= KB0; the other bits of all SEEN_WORDS
+ * words are 0. */
+typedef void gml_attention_keep_fn(int64_t n, const uint8_t *keep, uint32_t *words);
+
+/*
+ * Rows of bq elements, such as those of a strip, times a factor for each of their columns:
+ *
+ *     x[r * bq + i] = x[r * bq + i] * w[i] + 0.0f                   for r < rows, i < bq
+ *     spoilt[i] = NaN where such an element is not finite, else 0   unless spoilt is NULL
+ *
+ * x, w and spoilt are 64-byte aligned, bq is a multiple of the lanes, and at most MAX_BQ.
+ */
+typedef void gml_attention_scale_f32_fn(int64_t rows, int64_t bq, float *x, const float *w, float *spoilt);
+
+/*
+ * Attention of few queries: rows of scores, keys along the lanes. Four functions take them past a block of keys:
+ *
+ *     products: t[i * t_stride + j] = chain over d ascending of fma(q[d] of row i, k[j * k_stride + d], t), from +0
+ *     weigh:    a row of t becomes exponentials, 0 where a key is not seen
+ *     values:   s[i * s_stride + d] = chain over j ascending of fma(e[i * e_stride + j], v[j * v_stride + d], s), from +0
+ *     merge:    o[i] = fma(a, o[i], b * s[i])
+ *
+ * for i < rows, j < keys, d < dim; all at least 1, keys at most KB0. Queries, scaled, lie in panels of QUERY_PANEL rows:
+ * element d of row i is q[i / QUERY_PANEL * QUERY_PANEL * dim + d * QUERY_PANEL + i % QUERY_PANEL]. K and V pass through
+ * the core once, at the speed of memory: `next` are rows that will be read after these, to be asked for in time. It is a
+ * hint, of any addresses.
+ */
+#define GML_QUERY_PANEL 4
+
+typedef struct gml_attention_next_f32 {
+    const float *rows;
+    int64_t stride, dim;
+} gml_attention_next_f32;
+
+typedef void gml_attention_products_f32_fn(int64_t rows, int64_t keys, int64_t dim, const float *q, const float *k,
+                                           int64_t k_stride, float *t, int64_t t_stride,
+                                           const gml_attention_next_f32 *next);
+typedef void gml_attention_values_f32_fn(int64_t rows, int64_t keys, int64_t dim, const float *e, int64_t e_stride,
+                                         const float *v, int64_t v_stride, float *s, int64_t s_stride,
+                                         const gml_attention_next_f32 *next);
+
+/*
+ * weigh: t[j], j < keys, the chain of products of one query, becomes its exponential (0 where the key is not seen); then
+ *
+ *     *m = maximum of t + 0.0f;  *l = sum of e in SUM_LANES lanes by j % SUM_LANES, then the tree
+ */
+typedef struct gml_attention_scores_f32 {
+    int64_t keys;          /* 1 .. KB0                                                */
+    float cap, inverse_cap;
+    const uint32_t *seen;  /* [SEEN_WORDS] or NULL                                    */
+    const float *bias;     /* [keys] or NULL                                          */
+    const float *slope;    /* one, or NULL                                            */
+    int32_t position;
+} gml_attention_scores_f32;
+
+typedef void gml_attention_weigh_f32_fn(const gml_attention_scores_f32 *scores, float *t, float *m, float *l);
+typedef void gml_attention_merge_f32_fn(int64_t n, float a, float *o, float b, const float *s);
+
+typedef struct gml_attention_row_f32 {
+    const char *name; /* "attention_row_f32_avx512" */
+    gml_attention_products_f32_fn *products;
+    gml_attention_weigh_f32_fn *weigh;
+    gml_attention_values_f32_fn *values;
+    gml_attention_merge_f32_fn *merge;
+} gml_attention_row_f32;
 
 /* Feature bits. A set runs where all its bits are present in CPU and operating system (src/core/cpu.h). */
 #define GML_CPU_AVX2 (UINT64_C(1) << 0)
@@ -240,6 +401,9 @@ typedef struct gml_kernel_set {
     int16_t n_attention_f32;
     const gml_gemm_kernels *gemm_f32, *gemm_f64;
     const gml_attention_kernel_f32 *attention_f32; /* best guess first                 */
+    gml_attention_scale_f32_fn *attention_scale_f32;
+    gml_attention_keep_fn *attention_keep;
+    const gml_attention_row_f32 *attention_row_f32;
     const gml_softmax_kernel_f32 *softmax_f32;
     gml_map_f32_fn *exp2_f32, *exp_f32;
 } gml_kernel_set;

@@ -33,7 +33,7 @@
  *   type, the sizes and strides, the factors, and what else was asked for, by the names of the interface
  *   lists     the operands that come from lists, of "abc", or "none"; packed and bias in the same way
  *   path      how it was computed. GEMM: panels, stream, split (`gemmule explain`), small (no plan), scale
- *             (no products), plain (no plan was legal). Softmax: rows. Attention: strips, rows (no plan)
+ *             (no products), plain (no plan was legal). Softmax, merging: rows. Attention: tiles, rows (no plan)
  *   kernel    its name as in `gemmule info`, or "-"
  *   isa, threads
  *   us        microseconds from the first decision to the last element

@@ -30,47 +30,73 @@ typedef enum gml_causal {
 } gml_causal;
 
 /*
- * y[i][j] = exp(t[i][j] - max_j t[i][j]) / sum_j exp(t[i][j] - max_j t[i][j])
- * t[i][j] = scale * x[i][j] + bias[i][j], for the visible columns of row i; masked ones give 0.
+ * For each matrix of a batch, each row i of it, and the visible columns j:
  *
- * A column is masked by causality, by keep[i][j] == 0, or by a bias of exactly -infinity. A masked
- * element never influences its row, even when x holds NaN there. A row without any visible column is
- * all zeros, as is one whose visible elements are all -infinity. A visible NaN or +infinity makes its row
- * NaN, but for the columns that causality masks, which stay 0.
+ *   t[j] = scale * x[i][j]
+ *   t[j] = softcap * tanh(t[j] / softcap)         where softcap is not 0
+ *   t[j] = t[j] - alibi[matrix] * |p - j|         where alibi is not NULL
+ *   t[j] = t[j] + bias[i][j]                      where bias is not NULL
+ *   lse[i]  = log(sum_j exp(t[j]) + exp(sinks[matrix]))
+ *   y[i][j] = exp(t[j] - lse[i]);  with log: t[j] - lse[i]
  *
- * Row i of X starts at x + i * x_stride; its columns are contiguous. Likewise y, bias and keep; a
- * bias_stride or keep_stride of 0 uses one row for all. y may be x (same pointer and stride); it must
- * not overlap any input otherwise. Gaps between rows are neither read nor written.
+ * The row stands at p = i + offset among the columns, the offset being that of `causal` (with GML_CAUSAL_NONE that of
+ * BOTTOM_RIGHT). A column is masked by causality, by keep[i][j] == 0, or by a bias of exactly -infinity; masked ones give
+ * 0, with log -infinity. A masked element never influences its row, even when x holds NaN there. A row without any
+ * visible column, or whose visible elements are all -infinity, is all zeros (-infinity) and has lse -infinity, or that
+ * of the sink. A visible NaN or +infinity makes its row NaN, but for the columns that causality masks.
+ *
+ * Element (i, j) of matrix l is x[l * x_batch_stride + i * x_stride + j * x_col_stride]: rows with gaps, softmax over a
+ * dimension that is not contiguous, and transposed results are one call. So for y, which may be x (same pointer and
+ * strides) and must not overlap any input otherwise. bias and keep have contiguous columns; a stride of 0 uses one row,
+ * or one matrix, for all. Gaps are neither read nor written.
  */
 typedef struct gml_softmax_problem {
     size_t size;            /* of this structure, set by GML_SOFTMAX_PROBLEM_INIT                 */
+    int64_t batch;          /* matrices, >= 0                                                     */
     int64_t rows;           /* >= 0                                                               */
     int64_t cols;           /* >= 0                                                               */
-    const float *x;         /* [rows][cols]                                                       */
-    int64_t x_stride;       /* >= cols, elements                                                  */
-    float *y;               /* [rows][cols]                                                       */
-    int64_t y_stride;       /* >= cols, elements                                                  */
-    const float *bias;      /* [rows][cols], added after scaling; -infinity masks. NULL: none     */
+    const float *x;         /* [batch][rows][cols]                                                */
+    int64_t x_stride;       /* of rows, elements                                                  */
+    int64_t x_col_stride;   /* of columns; 0 stands for 1                                         */
+    int64_t x_batch_stride; /* of matrices                                                        */
+    float *y;               /* [batch][rows][cols], all distinct elements                         */
+    int64_t y_stride;
+    int64_t y_col_stride;
+    int64_t y_batch_stride;
+    const float *bias;      /* [batch][rows][cols], added to the scores; -infinity masks. NULL: none */
     int64_t bias_stride;    /* 0 or >= cols, elements                                             */
-    const uint8_t *keep;    /* [rows][cols], 0 masks, all else keeps. NULL: none                  */
+    int64_t bias_batch_stride;
+    const uint8_t *keep;    /* [batch][rows][cols], 0 masks, all else keeps. NULL: none           */
     int64_t keep_stride;    /* 0 or >= cols, elements                                             */
-    float scale;            /* finite; 0 stands for 1                                             */
-    int32_t causal;         /* a gml_causal                                                       */
+    int64_t keep_batch_stride;
+    float *lse;             /* [batch][rows], or NULL                                             */
+    int64_t lse_stride;     /* of rows                                                            */
+    int64_t lse_batch_stride;
+    const float *alibi;     /* [batch], slopes; or NULL                                           */
+    const float *sinks;     /* [batch], scores; -infinity for none; or NULL                       */
     int64_t causal_offset;  /* with GML_CAUSAL_OFFSET, otherwise 0                                */
+    int32_t causal;         /* a gml_causal                                                       */
+    float scale;            /* finite; 0 stands for 1                                             */
+    float softcap;          /* in [2^-100, 2^100]; or 0 for none                                  */
+    int32_t log;            /* 1: logarithms of the result; otherwise 0                           */
     int32_t threads;        /* 0: as the context says; at most 1024                               */
     int32_t reserved;       /* 0                                                                  */
 } gml_softmax_problem;
 
-#define GML_SOFTMAX_PROBLEM_INIT \
-    { sizeof(gml_softmax_problem), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0.0f, 0, 0, 0, 0 }
+/* batch 1 */
+#define GML_SOFTMAX_PROBLEM_INIT                                                                  \
+    {                                                                                             \
+        sizeof(gml_softmax_problem), 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,  \
+            0, 0, 0, 0, 0.0f, 0.0f, 0, 0, 0                                                       \
+    }
 
 /*
  * Computes one problem. The bits of a row depend on that row alone.
  *
- *   GML_ERR_ARGUMENT    problem is NULL; a size is negative; a stride is too small; a pointer is NULL
- *                       where elements are described; scale is not finite; causal is no gml_causal;
+ *   GML_ERR_ARGUMENT    problem is NULL; a size is negative; a stride is negative or too small; a pointer is NULL
+ *                       where elements are described; scale or softcap is not finite; causal is no gml_causal;
  *                       threads is outside [0, 1024]; a reserved member is not 0
- *   GML_ERR_OVERLAP     y certainly shares elements with an input and is not x itself
+ *   GML_ERR_OVERLAP     y or lse certainly shares elements with an input or each other, and y is not x itself
  *   GML_ERR_DESCRIPTOR  size is 0, or larger than this version's and the tail is not zero
  */
 GML_API gml_status gml_softmax_f32(gml_context *context, const gml_softmax_problem *problem);

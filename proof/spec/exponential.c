@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Sections exp2, exp, log2 and "Sums of exponentials" of docs/arithmetic.md.
+ * Sections exp2, exp, tanh, log2 and "Sums of exponentials" of docs/arithmetic.md.
  */
 #include "kernels/arithmetic.h"
 #include "proof/spec/spec.h"
@@ -46,6 +46,21 @@ float spec_exp_f32(float z)
     const float n = fmaf(z, GML_LOG2E, magic) - magic;
     const float r = fmaf(z, GML_LOG2E_LO, fmaf(z, GML_LOG2E, -n));
     return scale(polynomial(r), n);
+}
+
+float spec_tanh_f32(float x)
+{
+    if (fabsf(x) < GML_TANH_SPLIT) {
+        const float z = x * x;
+        float p = GML_TANH_C11;
+        p = fmaf(p, z, GML_TANH_C9);
+        p = fmaf(p, z, GML_TANH_C7);
+        p = fmaf(p, z, GML_TANH_C5);
+        p = fmaf(p, z, GML_TANH_C3);
+        return fmaf(x * z, p, x);
+    }
+    const float e = spec_exp_f32(-2.0f * fabsf(x));
+    return copysignf(1.0f - (e + e) / (1.0f + e), x);
 }
 
 float spec_log2_f32(float x)

@@ -15,9 +15,10 @@
 #include <gemmule/softmax.h>
 #include <stdint.h>
 
-/* Sections exp2, exp (z <= 0 or NaN) and log2 (x positive and normal, +infinity or NaN). */
+/* Sections exp2, exp (z <= 0 or NaN), tanh, and log2 (x positive and normal, +infinity or NaN). */
 float spec_exp2_f32(float x);
 float spec_exp_f32(float z);
+float spec_tanh_f32(float x);
 float spec_log2_f32(float x);
 
 /* Section GEMM. The arguments are those of gml_gemm_f32 and gml_gemm_f64. */
@@ -40,6 +41,9 @@ float spec_activation_f32(int32_t activation, float x);
  * every default (scale 0, causal alignments) still unresolved; y may be x, and o may be q. */
 void spec_softmax_f32(const gml_softmax_problem *problem);
 void spec_attention_f32(const gml_attention_problem *problem);
+
+/* Section "Merging results". */
+void spec_attention_merge_f32(const gml_attention_merge_problem *problem);
 
 /* Section "Sums of exponentials", of n elements. */
 float spec_sum_f32(int64_t n, const float *e);
