@@ -157,14 +157,19 @@ AVX2_INLINE __m256 avx2_scale_exp2(__m256 p, __m256i n, __m256 none)
     return _mm256_andnot_ps(none, _mm256_castsi256_ps(y));
 }
 
-/* exp2 of any x. The minimum lets NaN pass; 128 has n = 128 and p = 1, which make the bits of
- * infinity. Below 128, n = 128 meets p < 1 only, and n < -100 is selected away. */
-AVX2_INLINE __m256 avx2_exp2(__m256 x)
+/* exp2 of x <= 0 or NaN, as differences to a maximum are. n < -100 is selected away. */
+AVX2_INLINE __m256 avx2_exp2_below(__m256 x)
 {
     const __m256 none = _mm256_cmp_ps(x, _mm256_set1_ps(GML_EXP2_LOW), _CMP_LT_OQ);
-    x = _mm256_min_ps(_mm256_set1_ps(128.0f), x);
     const __m256i n = _mm256_cvtps_epi32(x);
     return avx2_scale_exp2(avx2_poly_exp2(_mm256_sub_ps(x, _mm256_cvtepi32_ps(n))), n, none);
+}
+
+/* exp2 of any x. The minimum lets NaN pass; 128 has n = 128 and p = 1, which make the bits of infinity. Below 128,
+ * n = 128 meets p < 1 only. */
+AVX2_INLINE __m256 avx2_exp2(__m256 x)
+{
+    return avx2_exp2_below(_mm256_min_ps(_mm256_set1_ps(128.0f), x));
 }
 
 /* exp of z <= 0 or NaN. */
@@ -176,6 +181,31 @@ AVX2_INLINE __m256 avx2_exp(__m256 z)
     __m256 r = _mm256_fmsub_ps(z, log2e, n);
     r = _mm256_fmadd_ps(z, _mm256_set1_ps(GML_LOG2E_LO), r);
     return avx2_scale_exp2(avx2_poly_exp2(r), _mm256_cvtps_epi32(n), none);
+}
+
+/* tanh of any x. */
+AVX2_INLINE __m256 avx2_tanh(__m256 x)
+{
+    const __m256 one = _mm256_set1_ps(1.0f), sign = _mm256_set1_ps(-0.0f), size = _mm256_andnot_ps(sign, x);
+    const __m256 z = _mm256_mul_ps(x, x);
+    __m256 p = _mm256_set1_ps(GML_TANH_C11);
+    p = _mm256_fmadd_ps(p, z, _mm256_set1_ps(GML_TANH_C9));
+    p = _mm256_fmadd_ps(p, z, _mm256_set1_ps(GML_TANH_C7));
+    p = _mm256_fmadd_ps(p, z, _mm256_set1_ps(GML_TANH_C5));
+    p = _mm256_fmadd_ps(p, z, _mm256_set1_ps(GML_TANH_C3));
+    const __m256 small = _mm256_fmadd_ps(_mm256_mul_ps(x, z), p, x);
+
+    const __m256 e = avx2_exp(_mm256_mul_ps(size, _mm256_set1_ps(-2.0f)));
+    __m256 large = _mm256_sub_ps(one, _mm256_div_ps(_mm256_add_ps(e, e), _mm256_add_ps(one, e)));
+    large = _mm256_or_ps(large, _mm256_and_ps(x, sign));
+    return _mm256_blendv_ps(large, small, _mm256_cmp_ps(size, _mm256_set1_ps(GML_TANH_SPLIT), _CMP_LT_OQ));
+}
+
+/* t + slope * -|position - key|, where the distance counts no further than ALIBI_FAR. */
+AVX2_INLINE __m256 avx2_alibi(__m256 t, __m256 slope, __m256i position, __m256i key)
+{
+    const __m256i d = _mm256_abs_epi32(_mm256_sub_epi32(position, key)), far = _mm256_set1_epi32((int)GML_ALIBI_FAR);
+    return _mm256_fnmadd_ps(slope, _mm256_cvtepi32_ps(_mm256_min_epi32(d, far)), t);
 }
 
 /* m, or 0 where it is -infinity: what is subtracted before an exponential. */
@@ -212,6 +242,16 @@ gml_pack_fn gml_pack_f32_avx2, gml_pack_f64_avx2;
 gml_map_f32_fn gml_exp2_f32_avx2, gml_exp_f32_avx2;
 gml_softmax_reduce_f32_fn gml_softmax_reduce_f32_avx2;
 gml_softmax_scale_f32_fn gml_softmax_scale_f32_avx2;
+gml_softmax_log_f32_fn gml_softmax_log_f32_avx2;
+gml_softmax_step_f32_fn gml_softmax_step_f32_avx2;
+gml_softmax_rows_f32_fn gml_softmax_rows_f32_avx2;
+gml_softmax_fence_fn gml_softmax_fence_avx2;
 gml_attention_step_f32_fn gml_attention_f32_24_avx2, gml_attention_f32_16_avx2, gml_attention_f32_8_avx2;
+gml_attention_scale_f32_fn gml_attention_scale_f32_avx2;
+gml_attention_keep_fn gml_attention_keep_avx2;
+gml_attention_products_f32_fn gml_attention_products_f32_avx2;
+gml_attention_weigh_f32_fn gml_attention_weigh_f32_avx2;
+gml_attention_values_f32_fn gml_attention_values_f32_avx2;
+gml_attention_merge_f32_fn gml_attention_merge_f32_avx2;
 
 #endif

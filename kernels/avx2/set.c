@@ -53,8 +53,19 @@ static const gml_attention_kernel_f32 attention_f32[] = {
     {"attention_f32_8_avx2",   8, 10,        gml_attention_f32_8_avx2},
 };
 
+static const gml_attention_row_f32 attention_row_f32 = {
+    "attention_row_f32_avx2",       gml_attention_products_f32_avx2, gml_attention_weigh_f32_avx2,
+    gml_attention_values_f32_avx2, gml_attention_merge_f32_avx2,
+};
+
 static const gml_softmax_kernel_f32 softmax_f32 = {
-    "softmax_f32_avx2", gml_softmax_reduce_f32_avx2, gml_softmax_scale_f32_avx2,
+    .name = "softmax_f32_avx2",
+    .reduce = gml_softmax_reduce_f32_avx2,
+    .scale = gml_softmax_scale_f32_avx2,
+    .log = gml_softmax_log_f32_avx2,
+    .step = gml_softmax_step_f32_avx2,
+    .rows = gml_softmax_rows_f32_avx2,
+    .fence = gml_softmax_fence_avx2,
 };
 
 const gml_kernel_set gml_set_avx2 = {
@@ -66,6 +77,9 @@ const gml_kernel_set gml_set_avx2 = {
     .gemm_f32 = &gemm_f32,
     .gemm_f64 = &gemm_f64,
     .attention_f32 = attention_f32,
+    .attention_scale_f32 = gml_attention_scale_f32_avx2,
+    .attention_keep = gml_attention_keep_avx2,
+    .attention_row_f32 = &attention_row_f32,
     .softmax_f32 = &softmax_f32,
     .exp2_f32 = gml_exp2_f32_avx2,
     .exp_f32 = gml_exp_f32_avx2,

@@ -81,6 +81,31 @@ AVX512_INLINE __m512 avx512_exp(__m512 z)
     return _mm512_maskz_scalef_ps(some, avx512_poly_exp2(r), n);
 }
 
+/* tanh of any x. */
+AVX512_INLINE __m512 avx512_tanh(__m512 x)
+{
+    const __m512 one = _mm512_set1_ps(1.0f), size = _mm512_abs_ps(x);
+    const __m512 z = _mm512_mul_ps(x, x);
+    __m512 p = _mm512_set1_ps(GML_TANH_C11);
+    p = _mm512_fmadd_ps(p, z, _mm512_set1_ps(GML_TANH_C9));
+    p = _mm512_fmadd_ps(p, z, _mm512_set1_ps(GML_TANH_C7));
+    p = _mm512_fmadd_ps(p, z, _mm512_set1_ps(GML_TANH_C5));
+    p = _mm512_fmadd_ps(p, z, _mm512_set1_ps(GML_TANH_C3));
+    const __m512 small = _mm512_fmadd_ps(_mm512_mul_ps(x, z), p, x);
+
+    const __m512 e = avx512_exp(_mm512_mul_ps(size, _mm512_set1_ps(-2.0f)));
+    __m512 large = _mm512_sub_ps(one, _mm512_div_ps(_mm512_add_ps(e, e), _mm512_add_ps(one, e)));
+    large = _mm512_or_ps(large, _mm512_and_ps(x, _mm512_set1_ps(-0.0f)));
+    return _mm512_mask_mov_ps(large, _mm512_cmp_ps_mask(size, _mm512_set1_ps(GML_TANH_SPLIT), _CMP_LT_OQ), small);
+}
+
+/* t + slope * -|position - key|, where the distance counts no further than ALIBI_FAR. */
+AVX512_INLINE __m512 avx512_alibi(__m512 t, __m512 slope, __m512i position, __m512i key)
+{
+    const __m512i d = _mm512_abs_epi32(_mm512_sub_epi32(position, key)), far = _mm512_set1_epi32((int)GML_ALIBI_FAR);
+    return _mm512_fnmadd_ps(slope, _mm512_cvtepi32_ps(_mm512_min_epi32(d, far)), t);
+}
+
 /* m, or 0 where it is -infinity: what is subtracted before an exponential. */
 AVX512_INLINE __m512 avx512_finite_or_zero(__m512 m)
 {
@@ -161,6 +186,16 @@ gml_pack_fn gml_pack_f32_avx512, gml_pack_f64_avx512;
 gml_map_f32_fn gml_exp2_f32_avx512, gml_exp_f32_avx512;
 gml_softmax_reduce_f32_fn gml_softmax_reduce_f32_avx512;
 gml_softmax_scale_f32_fn gml_softmax_scale_f32_avx512;
+gml_softmax_log_f32_fn gml_softmax_log_f32_avx512;
+gml_softmax_step_f32_fn gml_softmax_step_f32_avx512;
+gml_softmax_rows_f32_fn gml_softmax_rows_f32_avx512;
+gml_softmax_fence_fn gml_softmax_fence_avx512;
 gml_attention_step_f32_fn gml_attention_f32_48_avx512, gml_attention_f32_32_avx512;
+gml_attention_scale_f32_fn gml_attention_scale_f32_avx512;
+gml_attention_keep_fn gml_attention_keep_avx512;
+gml_attention_products_f32_fn gml_attention_products_f32_avx512;
+gml_attention_weigh_f32_fn gml_attention_weigh_f32_avx512;
+gml_attention_values_f32_fn gml_attention_values_f32_avx512;
+gml_attention_merge_f32_fn gml_attention_merge_f32_avx512;
 
 #endif

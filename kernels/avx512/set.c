@@ -52,8 +52,19 @@ static const gml_attention_kernel_f32 attention_f32[] = {
     {"attention_f32_32_avx512", 32, 19,        gml_attention_f32_32_avx512},
 };
 
+static const gml_attention_row_f32 attention_row_f32 = {
+    "attention_row_f32_avx512",       gml_attention_products_f32_avx512, gml_attention_weigh_f32_avx512,
+    gml_attention_values_f32_avx512, gml_attention_merge_f32_avx512,
+};
+
 static const gml_softmax_kernel_f32 softmax_f32 = {
-    "softmax_f32_avx512", gml_softmax_reduce_f32_avx512, gml_softmax_scale_f32_avx512,
+    .name = "softmax_f32_avx512",
+    .reduce = gml_softmax_reduce_f32_avx512,
+    .scale = gml_softmax_scale_f32_avx512,
+    .log = gml_softmax_log_f32_avx512,
+    .step = gml_softmax_step_f32_avx512,
+    .rows = gml_softmax_rows_f32_avx512,
+    .fence = gml_softmax_fence_avx512,
 };
 
 const gml_kernel_set gml_set_avx512 = {
@@ -65,6 +76,9 @@ const gml_kernel_set gml_set_avx512 = {
     .gemm_f32 = &gemm_f32,
     .gemm_f64 = &gemm_f64,
     .attention_f32 = attention_f32,
+    .attention_scale_f32 = gml_attention_scale_f32_avx512,
+    .attention_keep = gml_attention_keep_avx512,
+    .attention_row_f32 = &attention_row_f32,
     .softmax_f32 = &softmax_f32,
     .exp2_f32 = gml_exp2_f32_avx512,
     .exp_f32 = gml_exp_f32_avx512,

@@ -4,7 +4,7 @@
  * sums and rescaling are vertical, and K and V are multiplied by lane from where they lie. For each strip:
  *
  *     scores        tile of 8 keys x 8 queries:    four d of each key, a vector of qt for each d; d innermost
- *     mask          where there are bounds or a bias: one pass over the scores
+ *     finish        where there are a softcap, slopes, a bias or hidden keys: one pass over the scores
  *     exponentials  one pass; the row of keys j, j + 16, j + 32 ... is one virtual lane of the sum
  *     output        tile of 8 d x 12 queries:      eight d of a key, vectors of the scores; keys innermost
  *
@@ -62,7 +62,7 @@ NEON_INLINE void score_tile(const int rows, const int vectors, int64_t bq, int64
 NEON_APART void scores_of(int64_t vectors, int64_t bq, const gml_attention_block_f32 *block,
                           const gml_attention_strip_f32 *strip, const workspace *w)
 {
-    const int64_t stride = block->k_stride, columns = vectors * NEON_LANES;
+    const int64_t stride = block->k_stride, columns = vectors * NEON_LANES, keys = strip->to - strip->from;
     for (int64_t i = 0; i < columns; i += NEON_LANES)
         vst1q_f32(w->maximum + i, vdupq_n_f32(-INFINITY));
 #define TILE(rows, vectors)                                                                                  \
@@ -76,42 +76,47 @@ NEON_APART void scores_of(int64_t vectors, int64_t bq, const gml_attention_block
         if (i < columns)                                                                                     \
             TILE(rows, 1);                                                                                   \
     } while (0)
-    int64_t j = 0;
-    for (; j + 8 <= block->keys; j += 8)
+    int64_t j = strip->from;
+    for (; j + 8 <= strip->to; j += 8)
         TILES(8);
-    if (block->keys & 4) {
+    if (keys & 4) {
         TILES(4);
         j += 4;
     }
-    if (block->keys & 2) {
+    if (keys & 2) {
         TILES(2);
         j += 2;
     }
-    if (block->keys & 1)
+    if (keys & 1)
         TILES(1);
 #undef TILES
 #undef TILE
 }
 
-/* Adds the bias, selects -infinity where a key is masked, and forms the maximum anew. */
-NEON_INLINE void mask(const int biased, int64_t vectors, int64_t bq, int64_t keys,
-                      const gml_attention_strip_f32 *strip, const workspace *w)
+/* Softcap, slope, bias and the selection of what each query sees; forms the maximum anew. */
+NEON_APART void finish(int64_t vectors, int64_t bq, const gml_attention_block_f32 *block,
+                       const gml_attention_strip_f32 *strip, const workspace *w)
 {
-    const float32x4_t minus_infinity = vdupq_n_f32(-INFINITY), log2e = vdupq_n_f32(GML_LOG2E);
+    const float32x4_t minus_infinity = vdupq_n_f32(-INFINITY);
     for (int64_t i = 0; i < vectors * NEON_LANES; i += NEON_LANES) {
-        const int32x4_t lo = strip->lo ? vld1q_s32(strip->lo + i) : vdupq_n_s32(0);
-        const int32x4_t hi = strip->hi ? vld1q_s32(strip->hi + i) : vdupq_n_s32((int32_t)keys);
+        const float32x4_t slope = strip->slope ? vld1q_f32(strip->slope + i) : vdupq_n_f32(0.0f);
+        const int32x4_t position = strip->slope ? vld1q_s32(strip->position + i) : vdupq_n_s32(0);
         float32x4_t m = minus_infinity;
-        for (int64_t j = 0; j < keys; j++) {
-            const int32x4_t key = vdupq_n_s32((int32_t)j);
-            uint32x4_t seen = vandq_u32(vcleq_s32(lo, key), vcltq_s32(key, hi));
+        for (int64_t j = strip->from; j < strip->to; j++) {
             float32x4_t t = vld1q_f32(w->scores + j * bq + i);
-            if (biased) {
+            if (block->cap != 0.0f)
+                t = vmulq_n_f32(neon_tanh(vmulq_n_f32(t, block->inverse_cap)), block->cap);
+            if (strip->slope)
+                t = neon_alibi(t, slope, position, vdupq_n_s32((int32_t)j));
+            if (strip->bias) {
                 const float32x4_t bias = vld1q_f32(strip->bias + j * bq + i);
-                t = vfmaq_f32(t, bias, log2e);
-                seen = vbicq_u32(seen, vceqq_f32(bias, minus_infinity));
+                t = vfmaq_n_f32(t, bias, GML_LOG2E);
+                t = vbslq_f32(vceqq_f32(bias, minus_infinity), minus_infinity, t);
             }
-            t = vbslq_f32(seen, t, minus_infinity);
+            if (strip->seen) {
+                const uint32x4_t words = vld1q_u32(strip->seen + j / 32 * bq + i);
+                t = vbslq_f32(vtstq_u32(words, vdupq_n_u32(UINT32_C(1) << j % 32)), t, minus_infinity);
+            }
             vst1q_f32(w->scores + j * bq + i, t);
             m = neon_max(t, m);
         }
@@ -121,8 +126,8 @@ NEON_INLINE void mask(const int biased, int64_t vectors, int64_t bq, int64_t key
 
 /* Scores of the queries from i on become exponentials; their sum and the block's maximum merge into l and m
  * of the strip, and the factors of the merge are left for the output. */
-NEON_INLINE void exponentials(const int vectors, int64_t i, int64_t bq, int64_t keys,
-                              const gml_attention_strip_f32 *strip, const workspace *w)
+NEON_INLINE void exponentials(const int vectors, int64_t i, int64_t bq, const gml_attention_strip_f32 *strip,
+                              const workspace *w)
 {
     float32x4_t mb[2], z[2];
     NEON_UNROLL for (int v = 0; v < vectors; v++) {
@@ -133,10 +138,10 @@ NEON_INLINE void exponentials(const int vectors, int64_t i, int64_t bq, int64_t 
         float32x4_t sum[2];
         NEON_UNROLL for (int v = 0; v < vectors; v++)
             sum[v] = vdupq_n_f32(0.0f);
-        for (int64_t j = lane; j < keys; j += GML_SUM_LANES)
+        for (int64_t j = strip->from + lane; j < strip->to; j += GML_SUM_LANES)
             NEON_UNROLL for (int v = 0; v < vectors; v++) {
                 float *t = w->scores + j * bq + i + v * NEON_LANES;
-                const float32x4_t e = neon_exp2(vsubq_f32(vld1q_f32(t), z[v]));
+                const float32x4_t e = neon_exp2_below(vsubq_f32(vld1q_f32(t), z[v]));
                 vst1q_f32(t, e);
                 sum[v] = vaddq_f32(sum[v], e);
             }
@@ -155,7 +160,7 @@ NEON_INLINE void exponentials(const int vectors, int64_t i, int64_t bq, int64_t 
         const float32x4_t m = vld1q_f32(strip->m + column);
         const float32x4_t top = vaddq_f32(neon_max(mb[v], m), vdupq_n_f32(0.0f));
         const float32x4_t zero = neon_finite_or_zero(top);
-        const float32x4_t a = neon_exp2(vsubq_f32(m, zero)), b = neon_exp2(vsubq_f32(mb[v], zero));
+        const float32x4_t a = neon_exp2_below(vsubq_f32(m, zero)), b = neon_exp2_below(vsubq_f32(mb[v], zero));
         const float32x4_t l = vfmaq_f32(vmulq_f32(b, lane[0]), a, vld1q_f32(strip->l + column));
         vst1q_f32(strip->m + column, top);
         vst1q_f32(strip->l + column, l);
@@ -164,25 +169,25 @@ NEON_INLINE void exponentials(const int vectors, int64_t i, int64_t bq, int64_t 
     }
 }
 
-NEON_APART void exponentials_of(int64_t vectors, int64_t bq, int64_t keys,
-                                const gml_attention_strip_f32 *strip, const workspace *w)
+NEON_APART void exponentials_of(int64_t vectors, int64_t bq, const gml_attention_strip_f32 *strip, const workspace *w)
 {
     int64_t i = 0;
     for (; i + 2 * NEON_LANES <= vectors * NEON_LANES; i += 2 * NEON_LANES)
-        exponentials(2, i, bq, keys, strip, w);
+        exponentials(2, i, bq, strip, w);
     if (i < vectors * NEON_LANES)
-        exponentials(1, i, bq, keys, strip, w);
+        exponentials(1, i, bq, strip, w);
 }
 
-/* `rows` elements of the head from v on, merged into their rows of the output, for the queries from i on. */
-NEON_INLINE void output_tile(const int rows, const int vectors, int64_t i, int64_t bq, int64_t keys,
-                             const float *v, int64_t v_stride, const workspace *w, float *ot)
+/* `rows` elements of the head from v on, over `keys` keys whose exponentials are e, merged into their rows of the
+ * output, for the queries from i on. */
+NEON_INLINE void output_tile(const int rows, const int vectors, int64_t i, int64_t bq, int64_t keys, const float *v,
+                             int64_t v_stride, const float *e, const workspace *w, float *ot)
 {
     float32x4_t s[8][3];
     NEON_UNROLL for (int r = 0; r < rows; r++)
         NEON_UNROLL for (int u = 0; u < vectors; u++)
             s[r][u] = vdupq_n_f32(0.0f);
-    const float *e = w->scores + i;
+    e += i;
     NEON_ROLLED for (int64_t j = 0; j < keys; j++, v += v_stride, e += bq) {
         float32x4_t ej[3], vj[2];
         NEON_UNROLL for (int u = 0; u < vectors; u++)
@@ -206,9 +211,10 @@ NEON_INLINE void output_tile(const int rows, const int vectors, int64_t i, int64
 NEON_APART void output(int64_t vectors, int64_t bq, const gml_attention_block_f32 *block,
                        const gml_attention_strip_f32 *strip, const workspace *w)
 {
-    const int64_t columns = vectors * NEON_LANES;
+    const int64_t columns = vectors * NEON_LANES, keys = strip->to - strip->from;
+    const float *v = block->v + strip->from * block->v_stride, *e = w->scores + strip->from * bq;
 #define TILE(rows, vectors)                                                                                  \
-    output_tile(rows, vectors, i, bq, block->keys, block->v + d, block->v_stride, w, strip->ot + d * bq)
+    output_tile(rows, vectors, i, bq, keys, v + d, block->v_stride, e, w, strip->ot + d * bq)
 #define TILES(rows)                                                                                          \
     do {                                                                                                     \
         int64_t i = 0;                                                                                       \
@@ -248,12 +254,11 @@ static void step(int64_t bq, const gml_attention_block_f32 *block, const gml_att
         const gml_attention_strip_f32 *strip = &strips[i];
         const int64_t vectors = (strip->queries + NEON_LANES - 1) / NEON_LANES;
         scores_of(vectors, bq, block, strip, &w);
-        if (strip->bias)
-            mask(1, vectors, bq, block->keys, strip, &w);
-        else if (strip->lo)
-            mask(0, vectors, bq, block->keys, strip, &w);
-        exponentials_of(vectors, bq, block->keys, strip, &w);
-        output(vectors, bq, block, strip, &w);
+        if (block->cap != 0.0f || strip->slope || strip->bias || strip->seen)
+            finish(vectors, bq, block, strip, &w);
+        exponentials_of(vectors, bq, strip, &w);
+        if (block->v_head_dim > 0)
+            output(vectors, bq, block, strip, &w);
     }
 }
 

@@ -202,14 +202,19 @@ NEON_INLINE float32x4_t neon_scale_exp2(float32x4_t p, float32x4_t n, uint32x4_t
     return vreinterpretq_f32_u32(vbicq_u32(y, none));
 }
 
-/* exp2 of any x. FMIN lets NaN pass; 128 has n = 128 and p = 1, which make the bits of infinity. Below 128,
- * n = 128 meets p < 1 only, and n < -100 is selected away. */
-NEON_INLINE float32x4_t neon_exp2(float32x4_t x)
+/* exp2 of x <= 0 or NaN, as differences to a maximum are. n < -100 is selected away. */
+NEON_INLINE float32x4_t neon_exp2_below(float32x4_t x)
 {
     const uint32x4_t none = vcltq_f32(x, vdupq_n_f32(GML_EXP2_LOW));
-    x = vminq_f32(x, vdupq_n_f32(128.0f));
     const float32x4_t n = vrndnq_f32(x);
     return neon_scale_exp2(neon_poly_exp2(vsubq_f32(x, n)), n, none);
+}
+
+/* exp2 of any x. FMIN lets NaN pass; 128 has n = 128 and p = 1, which make the bits of infinity. Below 128, n = 128
+ * meets p < 1 only. */
+NEON_INLINE float32x4_t neon_exp2(float32x4_t x)
+{
+    return neon_exp2_below(vminq_f32(x, vdupq_n_f32(128.0f)));
 }
 
 /* exp of z <= 0 or NaN. */
@@ -221,6 +226,31 @@ NEON_INLINE float32x4_t neon_exp(float32x4_t z)
     float32x4_t r = vfmaq_f32(vnegq_f32(n), z, log2e);
     r = vfmaq_f32(r, z, vdupq_n_f32(GML_LOG2E_LO));
     return neon_scale_exp2(neon_poly_exp2(r), n, none);
+}
+
+/* tanh of any x. */
+NEON_INLINE float32x4_t neon_tanh(float32x4_t x)
+{
+    const float32x4_t one = vdupq_n_f32(1.0f), size = vabsq_f32(x);
+    const float32x4_t z = vmulq_f32(x, x);
+    float32x4_t p = vdupq_n_f32(GML_TANH_C11);
+    p = vfmaq_f32(vdupq_n_f32(GML_TANH_C9), p, z);
+    p = vfmaq_f32(vdupq_n_f32(GML_TANH_C7), p, z);
+    p = vfmaq_f32(vdupq_n_f32(GML_TANH_C5), p, z);
+    p = vfmaq_f32(vdupq_n_f32(GML_TANH_C3), p, z);
+    const float32x4_t small = vfmaq_f32(x, vmulq_f32(x, z), p);
+
+    const float32x4_t e = neon_exp(vmulq_f32(size, vdupq_n_f32(-2.0f)));
+    const float32x4_t large = vsubq_f32(one, vdivq_f32(vaddq_f32(e, e), vaddq_f32(one, e)));
+    const float32x4_t signed_large = vbslq_f32(vdupq_n_u32(UINT32_C(1) << 31), x, large);
+    return vbslq_f32(vcltq_f32(size, vdupq_n_f32(GML_TANH_SPLIT)), small, signed_large);
+}
+
+/* t + slope * -|position - key|, where the distance counts no further than ALIBI_FAR. */
+NEON_INLINE float32x4_t neon_alibi(float32x4_t t, float32x4_t slope, int32x4_t position, int32x4_t key)
+{
+    const int32x4_t d = vabdq_s32(position, key), far = vdupq_n_s32((int32_t)GML_ALIBI_FAR);
+    return vfmsq_f32(t, slope, vcvtq_f32_s32(vminq_s32(d, far)));
 }
 
 /* x > m ? x : m for any x but a signalling NaN, up to the sign of zero: FMAXNM takes a quiet NaN for missing.
@@ -255,6 +285,16 @@ gml_pack_fn gml_pack_f32_neon, gml_pack_f64_neon;
 gml_map_f32_fn gml_exp2_f32_neon, gml_exp_f32_neon;
 gml_softmax_reduce_f32_fn gml_softmax_reduce_f32_neon;
 gml_softmax_scale_f32_fn gml_softmax_scale_f32_neon;
+gml_softmax_log_f32_fn gml_softmax_log_f32_neon;
+gml_softmax_step_f32_fn gml_softmax_step_f32_neon;
+gml_softmax_rows_f32_fn gml_softmax_rows_f32_neon;
+gml_softmax_fence_fn gml_softmax_fence_neon;
 gml_attention_step_f32_fn gml_attention_f32_24_neon, gml_attention_f32_8_neon, gml_attention_f32_4_neon;
+gml_attention_scale_f32_fn gml_attention_scale_f32_neon;
+gml_attention_keep_fn gml_attention_keep_neon;
+gml_attention_products_f32_fn gml_attention_products_f32_neon;
+gml_attention_weigh_f32_fn gml_attention_weigh_f32_neon;
+gml_attention_values_f32_fn gml_attention_values_f32_neon;
+gml_attention_merge_f32_fn gml_attention_merge_f32_neon;
 
 #endif

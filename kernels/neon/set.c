@@ -54,8 +54,19 @@ static const gml_attention_kernel_f32 attention_f32[] = {
     {"attention_f32_4_neon",   4, 17,        gml_attention_f32_4_neon},
 };
 
+static const gml_attention_row_f32 attention_row_f32 = {
+    "attention_row_f32_neon",       gml_attention_products_f32_neon, gml_attention_weigh_f32_neon,
+    gml_attention_values_f32_neon, gml_attention_merge_f32_neon,
+};
+
 static const gml_softmax_kernel_f32 softmax_f32 = {
-    "softmax_f32_neon", gml_softmax_reduce_f32_neon, gml_softmax_scale_f32_neon,
+    .name = "softmax_f32_neon",
+    .reduce = gml_softmax_reduce_f32_neon,
+    .scale = gml_softmax_scale_f32_neon,
+    .log = gml_softmax_log_f32_neon,
+    .step = gml_softmax_step_f32_neon,
+    .rows = gml_softmax_rows_f32_neon,
+    .fence = gml_softmax_fence_neon,
 };
 
 const gml_kernel_set gml_set_neon = {
@@ -67,6 +78,9 @@ const gml_kernel_set gml_set_neon = {
     .gemm_f32 = &gemm_f32,
     .gemm_f64 = &gemm_f64,
     .attention_f32 = attention_f32,
+    .attention_scale_f32 = gml_attention_scale_f32_neon,
+    .attention_keep = gml_attention_keep_neon,
+    .attention_row_f32 = &attention_row_f32,
     .softmax_f32 = &softmax_f32,
     .exp2_f32 = gml_exp2_f32_neon,
     .exp_f32 = gml_exp_f32_neon,

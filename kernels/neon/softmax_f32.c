@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Softmax: the reduction of one segment of a row, and its scaling.
+ * Softmax: the passes over a segment, four vectors at a time, one after the other. Scores are formed twice where they
+ * are a product alone; where they are more, the first pass leaves them in y, as on most cores stores share no port
+ * with the arithmetic.
  *
- * Two passes. The first leaves t in y and finds the maximum, four vectors at a time; a store is cheaper than
- * forming t twice, as on most cores stores share no port with the arithmetic. The second turns t into its
- * exponential. The 16 virtual lanes of the sum are four registers; the second pass takes two of them at a
- * time, as four exponentials side by side do not fit beside their constants. Lanes beyond the end of a row
- * join neither the maximum nor the sum.
+ * The 16 virtual lanes of a sum are four registers; exponentials take two of them at a time, as four side by side do
+ * not fit beside their constants. Lanes beyond the end of a row join neither the maximum nor the sum.
+ *
+ * Stores do not stream: STNP is a hint that cores are free to ignore, and most do.
  */
 #include "kernels/neon/neon.h"
+
+#define WIDTH (4 * NEON_LANES)
+#define EACH  NEON_UNROLL for (int v = 0; v < 4; v++)
 
 /* All ones in the lanes where keep[0 .. n-1] is 0, for n in 1 .. 4. */
 NEON_INLINE uint32x4_t dropped(int64_t n, const uint8_t *keep)
@@ -23,107 +27,168 @@ NEON_INLINE uint32x4_t dropped(int64_t n, const uint8_t *keep)
     return vreinterpretq_u32_s32(vmovl_s16(vget_low_s16(vmovl_s8(zero))));
 }
 
-/* t of n columns, for n in 1 .. 4. The other lanes are of no meaning. */
-NEON_INLINE float32x4_t score(const int biased, const int kept, int64_t n, float scale, const float *x,
-                              const float *bias, const uint8_t *keep)
+/* t of n columns, 1 to 4, from j on. The other lanes are of no meaning. */
+NEON_INLINE float32x4_t score(const int biased, const int kept, const int curved, const gml_softmax_scores_f32 *s,
+                              int64_t n, int64_t j, const float *x)
 {
-    const float32x4_t minus_infinity = vdupq_n_f32(-INFINITY);
-    const float32x4_t xv = neon_load(n, x);
-    float32x4_t t;
-    if (biased) {
-        const float32x4_t bv = neon_load(n, bias);
-        t = vfmaq_n_f32(bv, xv, scale);
-        t = vbslq_f32(vceqq_f32(bv, minus_infinity), minus_infinity, t);
-    } else {
-        t = vmulq_n_f32(xv, scale);
+    static const int32_t lane[NEON_LANES] = {0, 1, 2, 3};
+    const float32x4_t minus_infinity = vdupq_n_f32(-INFINITY), xv = neon_load(n, x + j);
+    const float32x4_t bias = biased ? neon_load(n, s->bias + j) : vdupq_n_f32(0.0f);
+    float32x4_t t = biased && !curved ? vfmaq_n_f32(bias, xv, s->scale) : vmulq_n_f32(xv, s->scale);
+    if (curved) {
+        if (s->cap != 0.0f)
+            t = vmulq_n_f32(neon_tanh(vmulq_n_f32(t, s->inverse_cap)), s->cap);
+        if (s->slope)
+            t = neon_alibi(t, vdupq_n_f32(*s->slope), vdupq_n_s32(s->position - (int32_t)j), vld1q_s32(lane));
+        if (biased)
+            t = vaddq_f32(t, bias);
     }
+    if (biased)
+        t = vbslq_f32(vceqq_f32(bias, minus_infinity), minus_infinity, t);
     if (kept)
-        t = vbslq_f32(dropped(n, keep), minus_infinity, t);
+        t = vbslq_f32(dropped(n, s->keep + j), minus_infinity, t);
     return t;
 }
 
-/* Pass one: y = t; returns the maximum of t. */
-NEON_INLINE float scores(const int biased, const int kept, int64_t n, float scale, const float *x,
-                         const float *bias, const uint8_t *keep, float *y)
+/* The maximum of t, and where it is stored, y = t. */
+NEON_INLINE float scores(const int biased, const int kept, const int curved, const int stored,
+                         const gml_softmax_scores_f32 *s, int64_t n, const float *x, float *y)
 {
-    float32x4_t m0 = vdupq_n_f32(-INFINITY), m1 = m0, m2 = m0, m3 = m0;
+    float32x4_t m[4];
+    EACH m[v] = vdupq_n_f32(-INFINITY);
     int64_t j = 0;
-#define SCORE(j, lanes) \
-    score(biased, kept, lanes, scale, x + (j), biased ? bias + (j) : NULL, kept ? keep + (j) : NULL)
-    for (; j + 4 * NEON_LANES <= n; j += 4 * NEON_LANES) {
-        const float32x4_t t0 = SCORE(j, NEON_LANES);
-        const float32x4_t t1 = SCORE(j + NEON_LANES, NEON_LANES);
-        const float32x4_t t2 = SCORE(j + 2 * NEON_LANES, NEON_LANES);
-        const float32x4_t t3 = SCORE(j + 3 * NEON_LANES, NEON_LANES);
-        vst1q_f32(y + j, t0);
-        vst1q_f32(y + j + NEON_LANES, t1);
-        vst1q_f32(y + j + 2 * NEON_LANES, t2);
-        vst1q_f32(y + j + 3 * NEON_LANES, t3);
-        m0 = neon_max(t0, m0);
-        m1 = neon_max(t1, m1);
-        m2 = neon_max(t2, m2);
-        m3 = neon_max(t3, m3);
+    for (; j + WIDTH <= n; j += WIDTH) {
+        float32x4_t t[4];
+        EACH t[v] = score(biased, kept, curved, s, NEON_LANES, j + v * NEON_LANES, x);
+        if (stored)
+            EACH vst1q_f32(y + j + v * NEON_LANES, t[v]);
+        EACH m[v] = neon_max(t[v], m[v]);
     }
     for (; j < n; j += NEON_LANES) {
-        const int64_t lanes = n - j < NEON_LANES ? n - j : NEON_LANES;
-        const float32x4_t t = SCORE(j, lanes);
-        neon_store(lanes, y + j, t);
-        m0 = neon_max(vbslq_f32(neon_mask(lanes), t, m0), m0);
+        const int64_t lanes = neon_min(n - j, NEON_LANES);
+        const float32x4_t t = score(biased, kept, curved, s, lanes, j, x);
+        if (stored)
+            neon_store(lanes, y + j, t);
+        m[0] = neon_max(vbslq_f32(neon_mask(lanes), t, m[0]), m[0]);
     }
-#undef SCORE
-    return vmaxnmvq_f32(neon_max(neon_max(m0, m1), neon_max(m2, m3))) + 0.0f;
+    return vmaxnmvq_f32(neon_max(neon_max(m[0], m[1]), neon_max(m[2], m[3]))) + 0.0f;
 }
 
-/* Pass two over eight of the virtual lanes, those from `lane` on: y = exp(y - z); sum gets theirs. */
-NEON_INLINE void exponentials_8(int64_t lane, int64_t n, float z, float *y, float32x4_t sum[2])
+static float scores_of(const gml_softmax_scores_f32 *s, int64_t n, const float *x, float *y)
+{
+    switch ((s->cap != 0.0f || s->slope ? 4 : 0) + (s->bias ? 2 : 0) + (s->keep ? 1 : 0)) {
+    case 0:
+        return scores(0, 0, 0, 1, s, n, x, y);
+    case 1:
+        return scores(0, 1, 0, 1, s, n, x, y);
+    case 2:
+        return scores(1, 0, 0, 1, s, n, x, y);
+    case 3:
+        return scores(1, 1, 0, 1, s, n, x, y);
+    case 4:
+        return scores(0, 0, 1, 1, s, n, x, y);
+    case 5:
+        return scores(0, 1, 1, 1, s, n, x, y);
+    case 6:
+        return scores(1, 0, 1, 1, s, n, x, y);
+    default:
+        return scores(1, 1, 1, 1, s, n, x, y);
+    }
+}
+
+static float maximum(int64_t n, float scale, const float *x)
+{
+    const gml_softmax_scores_f32 plain = {.scale = scale};
+    return scores(0, 0, 0, 0, &plain, n, x, NULL);
+}
+
+/* e = exp(scale * x - z) over eight of the virtual lanes, those from `lane` on; sum gets theirs. */
+NEON_INLINE void exponentials_8(int64_t lane, int64_t n, float scale, const float *x, float z, const int stored,
+                                float *e, float32x4_t sum[2])
 {
     const float32x4_t zs = vdupq_n_f32(z);
     sum[0] = sum[1] = vdupq_n_f32(0.0f);
     int64_t j = lane;
     for (; j + 2 * NEON_LANES <= n; j += GML_SUM_LANES)
         NEON_UNROLL for (int v = 0; v < 2; v++) {
-            const float32x4_t e = neon_exp(vsubq_f32(vld1q_f32(y + j + v * NEON_LANES), zs));
-            vst1q_f32(y + j + v * NEON_LANES, e);
-            sum[v] = vaddq_f32(sum[v], e);
+            const float32x4_t t = vmulq_n_f32(vld1q_f32(x + j + v * NEON_LANES), scale);
+            const float32x4_t r = neon_exp(vsubq_f32(t, zs));
+            if (stored)
+                vst1q_f32(e + j + v * NEON_LANES, r);
+            sum[v] = vaddq_f32(sum[v], r);
         }
     NEON_UNROLL for (int v = 0; v < 2; v++, j += NEON_LANES) {
-        const int64_t lanes = n - j < NEON_LANES ? n - j : NEON_LANES;
+        const int64_t lanes = neon_min(n - j, NEON_LANES);
         if (lanes > 0) {
-            const float32x4_t e = neon_exp(vsubq_f32(neon_load(lanes, y + j), zs));
-            neon_store(lanes, y + j, e);
-            sum[v] = vaddq_f32(sum[v], vbslq_f32(neon_mask(lanes), e, vdupq_n_f32(0.0f)));
+            const float32x4_t r = neon_exp(vsubq_f32(vmulq_n_f32(neon_load(lanes, x + j), scale), zs));
+            if (stored)
+                neon_store(lanes, e + j, r);
+            sum[v] = vaddq_f32(sum[v], vbslq_f32(neon_mask(lanes), r, vdupq_n_f32(0.0f)));
         }
     }
 }
 
-/* Pass two: y = exp(y - z); returns the sum. */
-static float exponentials(int64_t n, float z, float *y)
+/* e = exp(scale * x - m), if it is stored; returns the sum. */
+NEON_INLINE float exponentials(int64_t n, float scale, const float *x, float m, const int stored, float *e)
 {
+    const float z = m == -INFINITY ? 0.0f : m;
     float32x4_t low[2], high[2];
-    exponentials_8(0, n, z, y, low);
-    exponentials_8(2 * NEON_LANES, n, z, y, high);
+    exponentials_8(0, n, scale, x, z, stored, e, low);
+    exponentials_8(2 * NEON_LANES, n, scale, x, z, stored, e, high);
     return neon_sum_lanes(low[0], low[1], high[0], high[1]);
 }
 
-void gml_softmax_reduce_f32_neon(int64_t n, float scale, const float *x, const float *bias,
-                                 const uint8_t *keep, float *y, float *m, float *l)
+void gml_softmax_reduce_f32_neon(const gml_softmax_scores_f32 *s, int64_t n, const float *x, bool logarithms, float *y,
+                                 float *m, float *l)
 {
-    if (bias && keep)
-        *m = scores(1, 1, n, scale, x, bias, keep, y);
-    else if (bias)
-        *m = scores(1, 0, n, scale, x, bias, keep, y);
-    else if (keep)
-        *m = scores(0, 1, n, scale, x, bias, keep, y);
+    *m = scores_of(s, n, x, y);
+    if (logarithms)
+        *l = exponentials(n, 1.0f, y, *m, 0, y);
     else
-        *m = scores(0, 0, n, scale, x, bias, keep, y);
-    *l = exponentials(n, *m == -INFINITY ? 0.0f : *m, y);
+        *l = exponentials(n, 1.0f, y, *m, 1, y);
 }
 
-void gml_softmax_scale_f32_neon(int64_t n, float w, float *y)
+void gml_softmax_scale_f32_neon(int64_t n, float w, const float *e, bool stream, float *y)
 {
+    (void)stream;
     int64_t j = 0;
     for (; j + NEON_LANES <= n; j += NEON_LANES)
-        vst1q_f32(y + j, vmulq_n_f32(vld1q_f32(y + j), w));
+        vst1q_f32(y + j, vmulq_n_f32(vld1q_f32(e + j), w));
     if (j < n)
-        neon_store(n - j, y + j, vmulq_n_f32(neon_load(n - j, y + j), w));
+        neon_store(n - j, y + j, vmulq_n_f32(neon_load(n - j, e + j), w));
+}
+
+void gml_softmax_log_f32_neon(int64_t n, float z, float g, const float *t, bool stream, float *y)
+{
+    (void)stream;
+    const float32x4_t zs = vdupq_n_f32(z), gs = vdupq_n_f32(g);
+    int64_t j = 0;
+    for (; j + NEON_LANES <= n; j += NEON_LANES)
+        vst1q_f32(y + j, vsubq_f32(vsubq_f32(vld1q_f32(t + j), zs), gs));
+    if (j < n)
+        neon_store(n - j, y + j, vsubq_f32(vsubq_f32(neon_load(n - j, t + j), zs), gs));
+}
+
+void gml_softmax_step_f32_neon(const gml_softmax_step_f32 *step, float *m_next, float *l)
+{
+    gml_softmax_scale_f32_neon(step->n_last, step->w, step->e_last, false, step->y);
+    *m_next = maximum(step->n_next, step->scale, step->x_next);
+    *l = exponentials(step->n, step->scale, step->x, step->m, 1, step->e);
+}
+
+void gml_softmax_rows_f32_neon(const gml_softmax_rows_f32 *rows)
+{
+    for (int64_t i = 0; i < rows->rows; i++) {
+        const int64_t n = rows->n + i * rows->grow;
+        const float *x = rows->x + i * rows->x_stride;
+        float *y = rows->y + i * rows->y_stride;
+        const float m = maximum(n, rows->scale, x), l = exponentials(n, rows->scale, x, m, 1, y);
+        gml_softmax_scale_f32_neon(n, l == 0.0f ? 0.0f : 1.0f / l, y, false, y);
+        if (rows->m)
+            rows->m[i] = m, rows->l[i] = l;
+    }
+}
+
+void gml_softmax_fence_neon(void)
+{
 }

@@ -3,7 +3,7 @@
  * The attention step: one block of keys against strips of queries. For each strip:
  *
  *     scores        one key against bq queries; d innermost
- *     mask          where there are bounds or a bias
+ *     finish        where there are a softcap, slopes, a bias or hidden keys: one pass over the scores
  *     exponentials  one pass; the row of keys j, j + 16, j + 32 ... is one virtual lane of the sum
  *     output        one element of the head against bq queries; keys innermost
  *
@@ -37,26 +37,31 @@ static void scores_of(int64_t bq, const gml_attention_block_f32 *block, const gm
 {
     for (int64_t i = 0; i < bq; i++)
         w->maximum[i] = -INFINITY;
-    for (int64_t j = 0; j < block->keys; j++)
+    for (int64_t j = strip->from; j < strip->to; j++)
         score_tile(bq, block->head_dim, block->k + j * block->k_stride, strip->qt, w->scores + j * bq,
                    w->maximum);
 }
 
-/* Adds the bias, selects -infinity where a key is masked, and forms the maximum anew. */
-static void mask(int64_t bq, int64_t keys, const gml_attention_strip_f32 *strip, const workspace *w)
+/* Softcap, slope, bias and the selection of what each query sees; forms the maximum anew. */
+static void finish(int64_t bq, const gml_attention_block_f32 *block, const gml_attention_strip_f32 *strip,
+                   const workspace *w)
 {
     for (int64_t i = 0; i < bq; i++) {
-        const int64_t lo = strip->lo ? strip->lo[i] : 0, hi = strip->hi ? strip->hi[i] : keys;
         float m = -INFINITY;
-        for (int64_t j = 0; j < keys; j++) {
-            float *t = &w->scores[j * bq + i];
+        for (int64_t j = strip->from; j < strip->to; j++) {
+            float t = w->scores[j * bq + i];
+            if (block->cap != 0.0f)
+                t = block->cap * ref_tanh(t * block->inverse_cap);
+            if (strip->slope)
+                t = fmaf(strip->slope[i], ref_distance(strip->position[i], j), t);
             if (strip->bias) {
                 const float bias = strip->bias[j * bq + i];
-                *t = bias == -INFINITY ? -INFINITY : fmaf(bias, GML_LOG2E, *t);
+                t = bias == -INFINITY ? -INFINITY : fmaf(bias, GML_LOG2E, t);
             }
-            if (j < lo || j >= hi)
-                *t = -INFINITY;
-            m = ref_max(*t, m);
+            if (strip->seen && !ref_sees(strip->seen + i, bq, j))
+                t = -INFINITY;
+            w->scores[j * bq + i] = t;
+            m = ref_max(t, m);
         }
         w->maximum[i] = m;
     }
@@ -64,13 +69,13 @@ static void mask(int64_t bq, int64_t keys, const gml_attention_strip_f32 *strip,
 
 /* Scores become exponentials; their sum and the block's maximum merge into l and m of the strip, and the
  * factors of the merge are left for the output. */
-static void exponentials(int64_t bq, int64_t keys, const gml_attention_strip_f32 *strip, const workspace *w)
+static void exponentials(int64_t bq, const gml_attention_strip_f32 *strip, const workspace *w)
 {
     for (int64_t i = 0; i < bq; i++) {
         const float mb = w->maximum[i] + 0.0f, z = ref_finite_or_zero(mb);
         for (int64_t lane = 0; lane < GML_SUM_LANES; lane++)
             w->lanes[lane * bq + i] = 0.0f;
-        for (int64_t j = 0; j < keys; j++) {
+        for (int64_t j = strip->from; j < strip->to; j++) {
             const float e = ref_exp2(w->scores[j * bq + i] - z);
             w->scores[j * bq + i] = e;
             w->lanes[j % GML_SUM_LANES * bq + i] += e;
@@ -85,12 +90,11 @@ static void exponentials(int64_t bq, int64_t keys, const gml_attention_strip_f32
     }
 }
 
-/* One element of the head, merged into its row of the output. */
-static void output_tile(int64_t bq, int64_t keys, const float *v, int64_t v_stride, const workspace *w,
-                        float *ot)
+/* One element of the head over `keys` keys, merged into its row of the output. */
+static void output_tile(int64_t bq, int64_t keys, const float *v, int64_t v_stride, const float *e,
+                        const workspace *w, float *ot)
 {
     float s[REF_BQ] = {0.0f};
-    const float *e = w->scores;
     for (int64_t j = 0; j < keys; j++, v += v_stride, e += bq)
         for (int64_t i = 0; i < bq; i++)
             s[i] = fmaf(e[i], *v, s[i]);
@@ -102,7 +106,8 @@ static void output(int64_t bq, const gml_attention_block_f32 *block, const gml_a
                    const workspace *w)
 {
     for (int64_t d = 0; d < block->v_head_dim; d++)
-        output_tile(bq, block->keys, block->v + d, block->v_stride, w, strip->ot + d * bq);
+        output_tile(bq, strip->to - strip->from, block->v + strip->from * block->v_stride + d,
+                    block->v_stride, w->scores + strip->from * bq, w, strip->ot + d * bq);
 }
 
 static void step(int64_t bq, const gml_attention_block_f32 *block, const gml_attention_strip_f32 *strips,
@@ -116,9 +121,9 @@ static void step(int64_t bq, const gml_attention_block_f32 *block, const gml_att
     for (int64_t i = 0; i < n_strips; i++) {
         const gml_attention_strip_f32 *strip = &strips[i];
         scores_of(bq, block, strip, &w);
-        if (strip->bias || strip->lo)
-            mask(bq, block->keys, strip, &w);
-        exponentials(bq, block->keys, strip, &w);
+        if (block->cap != 0.0f || strip->slope || strip->bias || strip->seen)
+            finish(bq, block, strip, &w);
+        exponentials(bq, strip, &w);
         output(bq, block, strip, &w);
     }
 }

@@ -12,6 +12,7 @@
 #include "kernels/arithmetic.h"
 #include "kernels/kernel.h"
 #include <math.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -75,6 +76,22 @@ static inline float ref_exp(float z)
     return z < GML_EXP_LOW ? 0.0f : ref_scale_exp2(ref_poly_exp2(r), t);
 }
 
+/* tanh of any x. */
+static inline float ref_tanh(float x)
+{
+    if (fabsf(x) < GML_TANH_SPLIT) {
+        const float z = x * x;
+        float p = GML_TANH_C11;
+        p = fmaf(p, z, GML_TANH_C9);
+        p = fmaf(p, z, GML_TANH_C7);
+        p = fmaf(p, z, GML_TANH_C5);
+        p = fmaf(p, z, GML_TANH_C3);
+        return fmaf(x * z, p, x);
+    }
+    const float e = ref_exp(-2.0f * fabsf(x));
+    return copysignf(1.0f - (e + e) / (1.0f + e), x);
+}
+
 /* The larger one; m where x is NaN. */
 static inline float ref_max(float x, float m)
 {
@@ -96,6 +113,19 @@ static inline float ref_sum_lanes(float *lane, int64_t stride)
     return lane[0];
 }
 
+/* Whether bit j % 32 of word j / 32 is set; the words lie `stride` elements apart. */
+static inline bool ref_sees(const uint32_t *seen, int64_t stride, int64_t j)
+{
+    return (seen[j / 32 * stride] >> j % 32 & 1) != 0;
+}
+
+/* The distance of ALiBi between a query and key j, negative. */
+static inline float ref_distance(int32_t position, int64_t j)
+{
+    const int64_t d = position < j ? j - position : position - j;
+    return -(float)(d < GML_ALIBI_FAR ? d : GML_ALIBI_FAR);
+}
+
 static inline int64_t ref_min(int64_t x, int64_t y)
 {
     return x < y ? x : y;
@@ -112,6 +142,16 @@ gml_pack_fn gml_pack_f32_ref, gml_pack_f64_ref;
 gml_map_f32_fn gml_exp2_f32_ref, gml_exp_f32_ref;
 gml_softmax_reduce_f32_fn gml_softmax_reduce_f32_ref;
 gml_softmax_scale_f32_fn gml_softmax_scale_f32_ref;
+gml_softmax_log_f32_fn gml_softmax_log_f32_ref;
+gml_softmax_step_f32_fn gml_softmax_step_f32_ref;
+gml_softmax_rows_f32_fn gml_softmax_rows_f32_ref;
+gml_softmax_fence_fn gml_softmax_fence_ref;
 gml_attention_step_f32_fn gml_attention_f32_8_ref, gml_attention_f32_4_ref;
+gml_attention_scale_f32_fn gml_attention_scale_f32_ref;
+gml_attention_keep_fn gml_attention_keep_ref;
+gml_attention_products_f32_fn gml_attention_products_f32_ref;
+gml_attention_weigh_f32_fn gml_attention_weigh_f32_ref;
+gml_attention_values_f32_fn gml_attention_values_f32_ref;
+gml_attention_merge_f32_fn gml_attention_merge_f32_ref;
 
 #endif

@@ -52,8 +52,19 @@ static const gml_attention_kernel_f32 attention_f32[] = {
     {"attention_f32_4_ref",   4, 0,         gml_attention_f32_4_ref},
 };
 
+static const gml_attention_row_f32 attention_row_f32 = {
+    "attention_row_f32_ref",       gml_attention_products_f32_ref, gml_attention_weigh_f32_ref,
+    gml_attention_values_f32_ref, gml_attention_merge_f32_ref,
+};
+
 static const gml_softmax_kernel_f32 softmax_f32 = {
-    "softmax_f32_ref", gml_softmax_reduce_f32_ref, gml_softmax_scale_f32_ref,
+    .name = "softmax_f32_ref",
+    .reduce = gml_softmax_reduce_f32_ref,
+    .scale = gml_softmax_scale_f32_ref,
+    .log = gml_softmax_log_f32_ref,
+    .step = gml_softmax_step_f32_ref,
+    .rows = gml_softmax_rows_f32_ref,
+    .fence = gml_softmax_fence_ref,
 };
 
 const gml_kernel_set gml_set_ref = {
@@ -65,6 +76,9 @@ const gml_kernel_set gml_set_ref = {
     .gemm_f32 = &gemm_f32,
     .gemm_f64 = &gemm_f64,
     .attention_f32 = attention_f32,
+    .attention_scale_f32 = gml_attention_scale_f32_ref,
+    .attention_keep = gml_attention_keep_ref,
+    .attention_row_f32 = &attention_row_f32,
     .softmax_f32 = &softmax_f32,
     .exp2_f32 = gml_exp2_f32_ref,
     .exp_f32 = gml_exp_f32_ref,
