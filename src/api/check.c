@@ -181,3 +181,11 @@ gml_status gml_check_knobs(const char *function, float scale, int32_t causal, in
         return gml_fail(GML_ERR_ARGUMENT, "%s: reserved is %d, must be 0", function, reserved);
     return GML_OK;
 }
+
+gml_status gml_check_softcap(const char *function, float softcap)
+{
+    if (softcap == 0.0f || (softcap >= 0x1p-100f && softcap <= 0x1p100f))
+        return GML_OK;
+    return gml_fail(GML_ERR_ARGUMENT, "%s: softcap is %g, must be 0, or in [2^-100, 2^100]", function,
+                    (double)softcap);
+}

@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define GML_MAX_RANK 4
+#define GML_MAX_RANK 5
 
 /* The elements data[sum of index[d] * stride[d]], 0 <= index[d] < extent[d], of `element` bytes. */
 typedef struct gml_tensor {
@@ -53,6 +53,9 @@ gml_status gml_check_overlap(const char *function, const gml_tensor *out, const 
 /* The knobs that softmax and attention have in common. */
 gml_status gml_check_knobs(const char *function, float scale, int32_t causal, int64_t causal_offset,
                            int32_t threads, int32_t reserved);
+
+/* 0, or a finite number whose inverse is one, too. */
+gml_status gml_check_softcap(const char *function, float softcap);
 
 /* Passes on the first failure: GML_TRY(gml_check_...). */
 #define GML_TRY(call)                      \

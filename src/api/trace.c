@@ -132,34 +132,86 @@ void gml_trace_gemm(const gml_context *context, const char *function, const char
                  (args->alpha == 0.0 ? 0.0 : (double)args->k));
 }
 
+/* What a problem has in use besides its operands: a name and 0 or 1 for each. */
+typedef struct option {
+    const char *name;
+    bool used;
+} option;
+
+static void add_options(line *to, const option *options)
+{
+    for (; options->name; options++)
+        add(to, " %s=%d", options->name, options->used);
+}
+
 void gml_trace_softmax(const gml_context *context, const char *function, const gml_softmax_problem *p,
                        int32_t threads, int64_t begin)
 {
+    const option options[] = {
+        {"bias", p->bias},   {"keep", p->keep},   {"causal", p->causal != GML_CAUSAL_NONE},
+        {"alibi", p->alibi}, {"sinks", p->sinks}, {"log", p->log != 0},
+        {"lse", p->lse},     {NULL, false}};
     line to;
     begin_line(&to, function, NULL);
-    add(&to, " type=f32 rows=%" PRId64 " cols=%" PRId64 " x_stride=%" PRId64 " y_stride=%" PRId64, p->rows,
-        p->cols, p->x_stride, p->y_stride);
+    add(&to, " type=f32 batch=%" PRId64 " rows=%" PRId64 " cols=%" PRId64, p->batch, p->rows, p->cols);
+    add(&to,
+        " x_stride=%" PRId64 " x_col_stride=%" PRId64 " x_batch_stride=%" PRId64 " y_stride=%" PRId64
+        " y_col_stride=%" PRId64 " y_batch_stride=%" PRId64,
+        p->x_stride, p->x_col_stride, p->x_batch_stride, p->y_stride, p->y_col_stride, p->y_batch_stride);
     add_real(&to, "scale", "%.9g", (double)p->scale);
-    add(&to, " bias=%d keep=%d causal=%d path=rows kernel=%s", p->bias != NULL, p->keep != NULL,
-        p->causal != GML_CAUSAL_NONE, context->runtime.set->softmax_f32->name);
+    add_real(&to, "softcap", "%.9g", (double)p->softcap);
+    add_options(&to, options);
+    add(&to, " path=rows kernel=%s", context->runtime.set->softmax_f32->name);
     end_line(&to, context, threads, begin, 0.0);
+}
+
+static const char *attention_path(const gml_attention_plan *plan)
+{
+    return plan ? gml_attention_path_name(plan->path) : "rows";
 }
 
 void gml_trace_attention(const gml_context *context, const char *function, const gml_attention_problem *p,
                          const gml_attention_plan *plan, int64_t begin)
 {
+    const option options[] = {{"bias", p->bias},
+                              {"keep", p->keep},
+                              {"causal", p->causal != GML_CAUSAL_NONE},
+                              {"kv_lengths", p->kv_lengths},
+                              {"prefix", p->prefix},
+                              {"documents", p->q_document},
+                              {"alibi", p->alibi},
+                              {"sinks", p->sinks},
+                              {"weights", p->weights},
+                              {"lse", p->lse},
+                              {NULL, false}};
     line to;
     begin_line(&to, function, NULL);
     add(&to,
         " type=f32 batch=%" PRId64 " heads=%" PRId64 " kv_heads=%" PRId64 " q_len=%" PRId64
         " kv_len=%" PRId64,
         p->batch, p->heads, p->kv_heads, p->q_len, p->kv_len);
-    add(&to, " head_dim=%" PRId64 " v_head_dim=%" PRId64, p->head_dim, p->v_head_dim);
+    add(&to, " head_dim=%" PRId64 " v_head_dim=%" PRId64 " k_dim_stride=%" PRId64, p->head_dim, p->v_head_dim,
+        p->k_dim_stride);
+    add(&to, " window_left=%" PRId64 " window_right=%" PRId64, p->window_left, p->window_right);
     add_real(&to, "scale", "%.9g", (double)p->scale);
-    add(&to, " bias=%d keep=%d causal=%d path=%s kernel=%s", p->bias != NULL, p->keep != NULL,
-        p->causal != GML_CAUSAL_NONE, plan ? "strips" : "rows", plan ? plan->kernel->name : "-");
+    add_real(&to, "softcap", "%.9g", (double)p->softcap);
+    add_options(&to, options);
+    add(&to, " path=%s kernel=%s", attention_path(plan), plan ? plan->kernel->name : "-");
     /* Of all pairs, whether masked or not. */
     end_line(&to, context, plan ? plan->threads : 1, begin,
              (double)p->batch * (double)p->heads * (double)p->q_len * (double)p->kv_len *
                  (double)(p->head_dim + p->v_head_dim));
+}
+
+void gml_trace_merge(const gml_context *context, const char *function, const gml_attention_merge_problem *p,
+                     int32_t threads, int64_t begin)
+{
+    line to;
+    begin_line(&to, function, NULL);
+    add(&to,
+        " type=f32 parts=%" PRId64 " batch=%" PRId64 " heads=%" PRId64 " q_len=%" PRId64
+        " v_head_dim=%" PRId64,
+        p->parts, p->batch, p->heads, p->q_len, p->v_head_dim);
+    add(&to, " lse=%d path=rows kernel=%s", p->lse != NULL, context->runtime.set->attention_row_f32->name);
+    end_line(&to, context, threads, begin, 0.0);
 }

@@ -39,5 +39,7 @@ void gml_trace_softmax(const gml_context *context, const char *function, const g
                        int32_t threads, int64_t begin);
 void gml_trace_attention(const gml_context *context, const char *function, const gml_attention_problem *problem,
                          const gml_attention_plan *plan, int64_t begin);
+void gml_trace_merge(const gml_context *context, const char *function, const gml_attention_merge_problem *problem,
+                     int32_t threads, int64_t begin);
 
 #endif

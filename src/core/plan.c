@@ -35,6 +35,12 @@ const char *gml_gemm_path_name(gml_gemm_path path)
     return names[path];
 }
 
+const char *gml_attention_path_name(gml_attention_path path)
+{
+    static const char *const names[GML_ATTENTION_PATHS] = {"tiles", "few", "blocks"};
+    return names[path];
+}
+
 static size_t elements(const gml_gemm_plan *plan, int64_t rows, int64_t columns)
 {
     return round_up((size_t)rows * (size_t)columns * (size_t)plan->kernels->element);
@@ -132,21 +138,79 @@ bool gml_gemm_plan_check(const gml_gemm_plan *plan, const gml_kernel_set *set, c
     return true;
 }
 
+size_t gml_softmax_scratch_thread(const gml_softmax_plan *plan)
+{
+    return round_up((size_t)plan->block_rows * (size_t)plan->block_cols * sizeof(float));
+}
+
 bool gml_softmax_plan_check(const gml_softmax_plan *plan, char *why, size_t size)
 {
     if (plan->rows < 1)
         return refuse(why, size, "the rows of a task are %lld, must be positive", (long long)plan->rows);
+    if (plan->block_rows < 0 || plan->block_rows > GML_MAX_BLOCK_ROWS || plan->block_cols < 0 ||
+        plan->block_cols > GML_BLOCK_LIMIT || gml_softmax_scratch_thread(plan) > GML_SCRATCH_PER_THREAD)
+        return refuse(why, size, "blocks of %lld x %lld are of more than %d rows or %zu bytes",
+                      (long long)plan->block_rows, (long long)plan->block_cols, GML_MAX_BLOCK_ROWS,
+                      GML_SCRATCH_PER_THREAD);
     return check_threads(plan->threads, why, size);
 }
 
 size_t gml_attention_scratch_thread(const gml_attention_plan *plan, int64_t head_dim, int64_t v_head_dim)
 {
-    const size_t bq = (size_t)plan->kernel->bq;
-    const size_t state = round_up((size_t)head_dim * bq * sizeof(float)) +
-                         round_up((size_t)v_head_dim * bq * sizeof(float)) +
-                         4 * round_up(bq * sizeof(float)) + round_up(GML_KB0 * bq * sizeof(float));
-    return (size_t)plan->strips * state +
-           round_up((size_t)GML_ATTENTION_SCRATCH_F32(plan->kernel->bq) * sizeof(float));
+    switch (plan->path) {
+    case GML_ATTENTION_FEW:
+        return gml_attention_few_scratch(plan, head_dim, v_head_dim);
+    case GML_ATTENTION_BLOCKS:
+        return gml_attention_blocks_scratch(plan, head_dim, v_head_dim);
+    default:
+        return gml_attention_tiles_scratch(plan, head_dim, v_head_dim);
+    }
+}
+
+static bool check_count(const char *name, int64_t value, int64_t most, char *why, size_t size)
+{
+    if (value < 1 || value > most)
+        return refuse(why, size, "%s is %lld, must be 1 to %lld", name, (long long)value, (long long)most);
+    return true;
+}
+
+static bool check_few(const gml_attention_plan *plan, char *why, size_t size)
+{
+    return check_count("rows", plan->rows, GML_FEW_ROWS, why, size) &&
+           check_count("span", plan->span, GML_FEW_SPAN, why, size) &&
+           check_count("split", plan->split, plan->threads, why, size) &&
+           (plan->split == 1 || check_count("hold", plan->hold, GML_BLOCK_LIMIT, why, size));
+}
+
+static bool is_tile(const gml_gemm_kernels *kernels, const gml_gemm_kernel *kernel)
+{
+    return kernel >= kernels->tiles && kernel < kernels->tiles + kernels->n_tiles;
+}
+
+static bool check_blocks(const gml_attention_plan *plan, const gml_kernel_set *set, int64_t head_dim,
+                         char *why, size_t size)
+{
+    if (!is_tile(set->gemm_f32, plan->products) || !is_tile(set->gemm_f32, plan->values))
+        return refuse(why, size, "the kernel of products or values is no tile of the set %s", set->isa);
+    if (head_dim > set->gemm_f32->kc0)
+        return refuse(why, size, "head_dim is %lld, must be at most %d on the path blocks",
+                      (long long)head_dim, set->gemm_f32->kc0);
+    return check_count("rows", plan->rows, GML_BLOCKS_ROWS, why, size) &&
+           check_count("step", plan->step, GML_BLOCKS_ROWS, why, size);
+}
+
+static bool check_path(const gml_attention_plan *plan, const gml_kernel_set *set, int64_t head_dim, char *why,
+                       size_t size)
+{
+    switch (plan->path) {
+    case GML_ATTENTION_TILES:
+        return check_count("strips", plan->strips, GML_MAX_STRIPS, why, size);
+    case GML_ATTENTION_FEW:
+        return check_few(plan, why, size);
+    case GML_ATTENTION_BLOCKS:
+        return check_blocks(plan, set, head_dim, why, size);
+    }
+    return refuse(why, size, "the path is %d, must be 0 to %d", (int)plan->path, GML_ATTENTION_PATHS - 1);
 }
 
 bool gml_attention_plan_check(const gml_attention_plan *plan, const gml_kernel_set *set, int64_t head_dim,
@@ -159,14 +223,13 @@ bool gml_attention_plan_check(const gml_attention_plan *plan, const gml_kernel_s
         return refuse(why, size, "the kernel is not one of the set %s", set->isa);
     if (plan->kernel->bq > GML_MAX_BQ)
         return refuse(why, size, "strips have %d queries, may have %d", plan->kernel->bq, GML_MAX_BQ);
-    if (plan->strips < 1 || plan->strips > GML_MAX_STRIPS)
-        return refuse(why, size, "the number of strips is %d, must be 1 to %d", plan->strips, GML_MAX_STRIPS);
-    if (!check_threads(plan->threads, why, size))
+    if (!check_threads(plan->threads, why, size) || !check_path(plan, set, head_dim, why, size))
         return false;
     if (head_dim > GML_BLOCK_LIMIT || v_head_dim > GML_BLOCK_LIMIT ||
         gml_attention_scratch_thread(plan, head_dim, v_head_dim) > GML_SCRATCH_PER_THREAD)
         return refuse(why, size,
-                      "%d strips of head_dim %lld and %lld need more than %zu bytes for each thread",
-                      plan->strips, (long long)head_dim, (long long)v_head_dim, GML_SCRATCH_PER_THREAD);
+                      "head_dim %lld and %lld on the path %s need more than %zu bytes for each thread",
+                      (long long)head_dim, (long long)v_head_dim, gml_attention_path_name(plan->path),
+                      GML_SCRATCH_PER_THREAD);
     return true;
 }

@@ -43,15 +43,45 @@ typedef struct gml_gemm_plan {
 typedef struct gml_softmax_plan {
     int32_t threads;
     int64_t rows;    /* of one task, >= 1: large enough to pay for handing it out                          */
+    bool split;      /* threads share each row by its segments                                             */
+    bool stream;     /* results pass the caches by, as they are larger than the last                       */
+    int64_t block_rows, block_cols; /* scratch of a thread, in a part of L2. Where columns are not contiguous: so many
+                        rows at a time, of min(cols, RS0) columns. With stream: the exponentials of one row. Or 0:
+                        nothing is kept                                                                    */
 } gml_softmax_plan;
 
+/* How attention is computed. */
+typedef enum gml_attention_path {
+    GML_ATTENTION_TILES, /* strips of queries, queries along the lanes                  */
+    GML_ATTENTION_FEW,   /* few queries at the speed of memory, keys along the lanes    */
+    GML_ATTENTION_BLOCKS /* blocks of scores by the tiles of GEMM, keys along the lanes */
+} gml_attention_path;
+
+#define GML_ATTENTION_PATHS 3
+
+/* "tiles", "few", "blocks" */
+const char *gml_attention_path_name(gml_attention_path path);
+
 typedef struct gml_attention_plan {
+    gml_attention_path path;
+    bool pack_k;     /* a block at a time, into scratch memory; must be where K is not contiguous along its dimensions */
     const gml_attention_kernel_f32 *kernel;
     int32_t strips;  /* strips of bq queries that share a block of K and V while it is in L2, >= 1         */
+    const gml_gemm_kernel *products, *values; /* BLOCKS: tiles of the set's gemm_f32                       */
+    int32_t rows;    /* FEW, BLOCKS: of a task, which share a pass over K and V, >= 1                      */
+    int32_t step;    /* BLOCKS: rows whose scores of a block stay in L1, >= 1                              */
+    int32_t span;    /* FEW: blocks of KB0 keys that K is read for before V is: long runs of either; rows * span * KB0
+                        scores in a part of L2                                                            */
+    int32_t split;   /* FEW: parts of the keys of a task, for want of tasks; 1 .. threads                  */
+    int32_t hold;    /* FEW: with split, blocks whose results a part may hold at a time, >= 1              */
     int32_t threads;
 } gml_attention_plan;
 
 #define GML_MAX_STRIPS 16
+#define GML_FEW_ROWS 16
+#define GML_FEW_SPAN 64
+#define GML_BLOCKS_ROWS 4096
+#define GML_MAX_BLOCK_ROWS 256 /* of softmax */
 #define GML_TILE_BYTES 4096                       /* bound of a register tile, which C without rows passes by the stack */
 #define GML_SCRATCH_PER_THREAD ((size_t)8 << 20)  /* bound of attention, packed A, and sums                */
 #define GML_SCRATCH_PANEL ((size_t)24 << 20)      /* bound of a packed panel of B                          */
@@ -68,6 +98,10 @@ size_t gml_gemm_scratch_panel(const gml_gemm_plan *plan);  /* a packed panel of 
                                                               grid_m > 1, otherwise one for each            */
 size_t gml_gemm_scratch_thread(const gml_gemm_plan *plan); /* packed A, or sums, of each thread             */
 size_t gml_gemm_scratch(const gml_gemm_plan *plan);        /* of all threads of the plan                    */
+size_t gml_softmax_scratch_thread(const gml_softmax_plan *plan);
 size_t gml_attention_scratch_thread(const gml_attention_plan *plan, int64_t head_dim, int64_t v_head_dim);
+size_t gml_attention_tiles_scratch(const gml_attention_plan *plan, int64_t head_dim, int64_t v_head_dim);
+size_t gml_attention_few_scratch(const gml_attention_plan *plan, int64_t head_dim, int64_t v_head_dim);
+size_t gml_attention_blocks_scratch(const gml_attention_plan *plan, int64_t head_dim, int64_t v_head_dim);
 
 #endif

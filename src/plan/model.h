@@ -15,6 +15,8 @@
  * orientation. */
 gml_gemm_plan gml_model_gemm(const gml_machine *machine, const gml_kernel_set *set, const gml_gemm_args *args,
                              int64_t batch, int32_t threads);
+/* The tile that computes an m x n product with the least waste. */
+const gml_gemm_kernel *gml_model_tile(const gml_gemm_kernels *kernels, int64_t m, int64_t n);
 gml_softmax_plan gml_model_softmax(const gml_machine *machine, const gml_softmax_problem *problem,
                                    int32_t threads);
 gml_attention_plan gml_model_attention(const gml_machine *machine, const gml_kernel_set *set,
