@@ -5,6 +5,7 @@
  * the tiles of today's kernels, but depend on neither.
  */
 #include "proof/cases.h"
+#include "proof/cases_attention.h"
 #include <gemmule/softmax.h>
 #include <gemmule/types.h>
 #include <math.h>
@@ -76,34 +77,15 @@ static const int16_t softmax_cols[] = {1,   2,   3,    5,    8,    15,   16,   1
                                        33,  64,  65,   100,  127,  128,  129,  255,  257,
                                        500, 777, 1000, 4095, 4096, 4097, 8192, 8193, 10000};
 
-/* batch, heads, kv_heads, q_len, kv_len, head_dim, v_head_dim */
-static const int16_t attention_sizes[][7] = {
-    {1, 1, 1, 1, 1, 1, 1},       {1, 1, 1, 1, 2, 2, 3},       {2, 1, 1, 3, 5, 7, 7},
-    {1, 2, 1, 8, 8, 16, 16},     {1, 2, 2, 17, 17, 33, 31},   {1, 4, 2, 16, 16, 64, 64},
-    {1, 4, 1, 31, 33, 64, 64},   {2, 2, 2, 48, 48, 64, 64},   {1, 1, 1, 49, 127, 80, 80},
-    {1, 1, 1, 50, 128, 64, 64},  {1, 1, 1, 33, 129, 64, 64},  {1, 1, 1, 20, 255, 128, 128},
-    {1, 2, 1, 9, 256, 96, 64},   {1, 3, 1, 7, 257, 64, 96},   {1, 8, 2, 1, 300, 64, 64},
-    {3, 6, 3, 1, 64, 40, 40},    {1, 32, 1, 1, 130, 16, 16},  {1, 1, 1, 100, 100, 1, 128},
-    {1, 1, 1, 100, 100, 128, 1}, {2, 2, 1, 25, 400, 24, 8},   {1, 1, 1, 64, 385, 64, 64},
-    {1, 1, 1, 300, 20, 32, 32},  {1, 1, 1, 5, 1000, 64, 64},  {1, 2, 2, 60, 140, 65, 63},
-    {1, 1, 1, 4, 0, 8, 8},       {0, 2, 1, 4, 4, 8, 8},       {1, 1, 1, 0, 4, 8, 8},
-    {1, 12, 12, 24, 24, 32, 32}, {1, 2, 1, 130, 270, 64, 64}, {1, 1, 1, 96, 513, 40, 48},
-};
-
-/* Mostly usual values; each class comes round. */
-static const proof_values values[] = {PROOF_UNIFORM, PROOF_INTEGERS, PROOF_SPREAD,  PROOF_UNIFORM,
-                                      PROOF_WIDE,    PROOF_SPECIALS, PROOF_UNIFORM, PROOF_DENORMAL,
-                                      PROOF_SPREAD,  PROOF_UNIFORM,  PROOF_EXTREME};
-
 /* The lists, one after the other. */
-enum { GEMM_F32, SOFTMAX, ATTENTION, GEMM_F64, GEMM_SHAPES, LISTS };
+enum { GEMM_F32, SOFTMAX, ATTENTION, MERGE, GEMM_F64, GEMM_SHAPES, LISTS };
 
 static const struct {
     int32_t rows, variants;
 } lists[LISTS] = {
-    [GEMM_F32] = {COUNT(gemm_sizes), 4},       [SOFTMAX] = {COUNT(softmax_cols), 4},
-    [ATTENTION] = {COUNT(attention_sizes), 4}, [GEMM_F64] = {COUNT(gemm_sizes), 2},
-    [GEMM_SHAPES] = {COUNT(gemm_shapes), 4},
+    [GEMM_F32] = {COUNT(gemm_sizes), 4},      [SOFTMAX] = {COUNT(softmax_cols), 4},
+    [ATTENTION] = {PROOF_ATTENTION_CASES, 1}, [MERGE] = {PROOF_MERGE_CASES, 1},
+    [GEMM_F64] = {COUNT(gemm_sizes), 2},      [GEMM_SHAPES] = {COUNT(gemm_shapes), 4},
 };
 
 int32_t proof_case_count(void)
@@ -128,7 +110,7 @@ static proof_gemm gemm_case(int32_t number, const int16_t *size, gml_type type, 
         (proof_layout){.by_column = b_by_column, .inner = number % 11 ? 1 : 3, .gap = gap[(number + 1) % 5]};
     g.c = (proof_layout){
         .by_column = number % 3 == 0, .inner = number % 7 ? 1 : 2, .gap = gap[(number + 2) % 5]};
-    g.values = values[number % COUNT(values)];
+    g.values = proof_values_of_case(number);
     g.seed = (uint64_t)number;
     return g;
 }
@@ -163,52 +145,34 @@ static proof_gemm shape_case(int32_t number, int32_t row, int32_t variant)
 
 static proof_softmax softmax_case(int32_t number, int32_t row, int32_t variant)
 {
-    static const float scale[] = {0, 0.125f, -1.5f};
-    proof_softmax s = {.rows = 1 + number % 9, .cols = softmax_cols[row], .masked = 1 + number % 6};
+    static const float scale[] = {0, 0.125f, -1.5f, 1}, softcap[] = {0, 0, 30, 0, 0.5f, 0, 0};
+    static const proof_axis axis[] = {PROOF_BY_ROWS, PROOF_BY_COLUMNS, PROOF_BY_ROWS,    PROOF_SPACED,
+                                      PROOF_BY_ROWS, PROOF_BY_ROWS,    PROOF_BY_MATRICES};
+    proof_softmax s = {
+        .batch = 1, .rows = 1 + number % 9, .cols = softmax_cols[row], .masked = 1 + number % 6};
+    if (number % 5 >= 3)
+        s.batch = number % 7;
     s.gap = number % 2 ? number % 20 : 0;
+    s.x_axis = axis[number % COUNT(axis)];
+    s.y_axis = number % 5 ? s.x_axis : axis[number / 5 % COUNT(axis)];
     s.in_place = number % 3 == 0;
+    s.lse = number % 9 < 5;
+    s.log = number % 11 < 4;
+    s.alibi = number % 13 < 4;
+    s.sinks = number % 17 < 5;
     s.bias = variant & 1;
     s.keep = variant & 2;
-    s.bias_broadcast = number % 5 == 0;
-    s.keep_broadcast = number % 7 == 0;
-    s.scale = scale[number % 3];
+    s.bias_broadcast = s.bias && number % 5 == 0;
+    s.keep_broadcast = s.keep && number % 7 == 0;
+    s.bias_shared = s.bias && number % 6 >= 4;
+    s.keep_shared = s.keep && number % 9 >= 6;
+    s.scale = scale[number / 3 % COUNT(scale)];
+    s.softcap = softcap[number % COUNT(softcap)];
     s.causal = row % 2 ? (row / 2 + variant) % 4 : GML_CAUSAL_NONE;
     s.causal_offset = s.causal == GML_CAUSAL_OFFSET ? number % 7 - 3 : 0;
-    s.values = values[number % COUNT(values)];
+    s.values = proof_values_of_case(number);
     s.seed = (uint64_t)number;
     return s;
-}
-
-static proof_attention attention_case(int32_t number, int32_t row, int32_t variant)
-{
-    static const float scale[] = {0, 0, 0.5f, 0, -1};
-    const int16_t *size = attention_sizes[row];
-    proof_attention a = {.batch = size[0],
-                         .heads = size[1],
-                         .kv_heads = size[2],
-                         .q_len = size[3],
-                         .kv_len = size[4],
-                         .head_dim = size[5],
-                         .v_head_dim = size[6]};
-    a.token_major = number / 3 % 2;
-    a.kv_broadcast = number % 7 == 0;
-    a.gap = number % 3 ? 0 : number % 20;
-    a.in_place = a.head_dim == a.v_head_dim && number % 5 == 0;
-    a.lse = number % 3 != 0;
-    a.bias = variant & 1;
-    a.keep = variant & 2;
-    a.bias_broadcast = (unsigned)number % 8;
-    a.keep_broadcast = (unsigned)number / 3 % 8;
-    a.masked = 1 + number % 6;
-    a.dead = number % 3 == 0 ? number % 4 : 0;
-    a.hot = number % 11 == 0 || number % 26 == 13;
-    a.sunk = number % 13 == 0 ? number % 2 ? a.kv_len : a.kv_len / 2 : 0;
-    a.scale = scale[number % COUNT(scale)];
-    a.causal = (row + variant) % 4;
-    a.causal_offset = a.causal == GML_CAUSAL_OFFSET ? number % 9 - 4 : 0;
-    a.values = values[number % COUNT(values)];
-    a.seed = (uint64_t)number;
-    return a;
 }
 
 static void one_case(proof_session *session, const proof_subject *subject, int32_t number, proof_sha256 *sha)
@@ -218,6 +182,7 @@ static void one_case(proof_session *session, const proof_subject *subject, int32
     proof_gemm g;
     proof_softmax s;
     proof_attention a;
+    proof_merge m;
     while (index >= lists[list].rows * lists[list].variants)
         index -= lists[list].rows * lists[list].variants, list++;
     const int32_t row = index / lists[list].variants, variant = index % lists[list].variants;
@@ -228,8 +193,12 @@ static void one_case(proof_session *session, const proof_subject *subject, int32
         proof_softmax_case(session, subject, &s, sha);
         return;
     case ATTENTION:
-        a = attention_case(number, row, variant);
+        a = proof_attention_numbered(index, number);
         proof_attention_case(session, subject, &a, sha);
+        return;
+    case MERGE:
+        m = proof_merge_numbered(index, number);
+        proof_merge_case(session, subject, &m, sha);
         return;
     case GEMM_F64:
         g = gemm_case(number, gemm_sizes[row], GML_F64, (row + variant) % 2, variant);

@@ -106,6 +106,18 @@ double proof_exp_error(uint32_t first, uint32_t step, uint64_t count)
     return worst;
 }
 
+double proof_tanh_error(uint32_t first, uint32_t step, uint64_t count)
+{
+    double worst = 0.0;
+    uint32_t bits = first;
+    for (uint64_t i = 0; i < count; i++, bits += step) {
+        const float x = proof_from_bits(bits);
+        if (isfinite(x) && x != 0.0f)
+            worst = fmax(worst, error_of(spec_tanh_f32(x), tanh((double)x)));
+    }
+    return worst;
+}
+
 /* The functions that the activations stand for. Their negative tails are formed without a difference. */
 static double exact_activation(int32_t activation, double x)
 {

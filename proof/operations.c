@@ -6,8 +6,10 @@
 #include "proof/operations.h"
 #include "proof/compare.h"
 #include "src/core/gemm.h"
+#include <gemmule/softmax.h>
 
-#define GEMM_PLANS 4 /* for one of each other operation: they have more to choose */
+#define GEMM_PLANS      4 /* for one of each other operation: they have more to choose */
+#define ATTENTION_PLANS 3 /* with threads, of more: parts of the keys, whose order shows from three on */
 
 typedef struct hashing {
     proof_sha256 *sha;
@@ -36,7 +38,7 @@ void proof_hash_operand(proof_sha256 *sha, const proof_operand *operand, bool im
 /* Each case has its own generator: case i is the same however many are run. */
 static proof_random generator(const proof_session *session, int64_t i, int operation)
 {
-    return proof_random_seeded(session->options->seed, (uint64_t)(1000 + 4 * i + operation));
+    return proof_random_seeded(session->options->seed, (uint64_t)(1000 + 5 * i + operation));
 }
 
 void proof_random_operations(proof_session *session, const proof_subject *subject, int64_t count)
@@ -51,6 +53,9 @@ void proof_random_operations(proof_session *session, const proof_subject *subjec
         random = generator(session, i, 2);
         const proof_attention a = proof_attention_random(&random);
         proof_attention_case(session, subject, &a, NULL);
+        random = generator(session, i, 3);
+        const proof_merge m = proof_merge_random(&random);
+        proof_merge_case(session, subject, &m, NULL);
     }
 }
 
@@ -148,30 +153,84 @@ static void odd_gemm(proof_session *session, const gml_kernel_set *set, int64_t 
     gml_scratch_clear(&runtime);
 }
 
+/* Any legal plan for a softmax: rows split or not, streamed or not, blocks that fit or do not. */
+static gml_softmax_plan any_softmax_plan(const proof_softmax *s, int32_t threads, proof_random *random)
+{
+    gml_softmax_plan plan = {.threads = threads, .rows = proof_log_between(random, 1, 40)};
+    plan.split = proof_once_in(random, 3);
+    plan.stream = proof_once_in(random, 3);
+    if (!proof_once_in(random, 4)) {
+        plan.block_rows = proof_log_between(random, 1, 40);
+        plan.block_cols = s->cols + proof_below(random, 3) - (s->cols > 0);
+    }
+    return plan;
+}
+
 static void odd_softmax(proof_session *session, const gml_kernel_set *set, int32_t threads,
                         proof_random *random)
 {
-    proof_softmax s = proof_softmax_random(random);
-    const gml_softmax_plan plan = {.threads = threads, .rows = proof_log_between(random, 1, 40)};
-    gml_runtime runtime = runtime_for(set, threads, true);
+    char why[160];
+    const proof_softmax s = proof_softmax_random(random);
+    const gml_softmax_plan plan = any_softmax_plan(&s, threads, random);
+    gml_runtime runtime = runtime_for(set, threads, !proof_once_in(random, 8));
     const proof_subject subject = {.runtime = &runtime, .softmax = &plan};
-    name_plan(session, set->softmax_f32->name, "rows of a task", plan.rows, threads);
-    if (s.rows > 0 && s.cols > 0)
+    snprintf(session->subject, sizeof session->subject,
+             "%s%s%s%s, rows of a task %lld, block %lld x %lld, threads %d", set->softmax_f32->name,
+             plan.split ? ", split" : "", plan.stream ? ", stream" : "",
+             runtime.allocate == refuse ? ", no memory" : "", (long long)plan.rows,
+             (long long)plan.block_rows, (long long)plan.block_cols, (int)threads);
+    proof_case_label(session, "softmax");
+    if (!gml_softmax_plan_check(&plan, why, sizeof why))
+        proof_fail(session, "the plan is refused: %s", why);
+    else if (s.batch > 0 && s.rows > 0)
         proof_softmax_case(session, &subject, &s, NULL);
     gml_scratch_clear(&runtime);
+}
+
+/* Parts of several blocks, some of which lie behind what the first queries see. */
+static void make_long(proof_attention *a, proof_random *random)
+{
+    a->batch = a->kv_heads = 1;
+    a->heads = proof_between(random, 1, 3);
+    a->q_len = proof_log_between(random, 1, 8);
+    a->kv_len = proof_between(random, 2 * GML_KB0 + 1, 8 * GML_KB0);
+    a->hot = proof_below(random, 3);
+    if (proof_once_in(random, 2))
+        a->causal = GML_CAUSAL_BOTTOM_RIGHT, a->causal_offset = 0, a->lengths = false;
 }
 
 static void odd_attention(proof_session *session, const gml_kernel_set *set,
                           const gml_attention_kernel_f32 *kernel, int32_t threads, proof_random *random)
 {
     char why[160];
-    const proof_attention a = proof_attention_random(random);
-    const gml_attention_plan plan = {.kernel = kernel,
+    proof_attention a = proof_attention_random(random);
+    const gml_gemm_kernels *gemm = set->gemm_f32;
+    const gml_attention_path other = proof_once_in(random, 2) ? GML_ATTENTION_TILES : GML_ATTENTION_BLOCKS;
+    const gml_attention_plan plan = {.path = proof_once_in(random, 2) ? GML_ATTENTION_FEW : other,
+                                     .pack_k = proof_once_in(random, 2),
+                                     .kernel = kernel,
                                      .threads = threads,
-                                     .strips = (int32_t)proof_log_between(random, 1, GML_MAX_STRIPS)};
+                                     .strips = (int32_t)proof_log_between(random, 1, GML_MAX_STRIPS),
+                                     .products = &gemm->tiles[proof_below(random, gemm->n_tiles)],
+                                     .values = &gemm->tiles[proof_below(random, gemm->n_tiles)],
+                                     .rows = (int32_t)proof_log_between(random, 1, GML_FEW_ROWS),
+                                     .step = (int32_t)proof_log_between(random, 1, GML_FEW_ROWS),
+                                     .span = (int32_t)proof_log_between(random, 1, GML_FEW_SPAN),
+                                     .split = (int32_t)proof_between(random, 1, threads),
+                                     .hold = (int32_t)proof_log_between(random, 1, 8)};
+    if (plan.path == GML_ATTENTION_FEW && proof_once_in(random, 2))
+        make_long(&a, random);
     gml_runtime runtime = runtime_for(set, threads, !proof_once_in(random, 16));
     const proof_subject subject = {.runtime = &runtime, .attention = proof_once_in(random, 8) ? NULL : &plan};
-    name_plan(session, kernel->name, "strips", plan.strips, threads);
+    if (plan.path == GML_ATTENTION_BLOCKS)
+        snprintf(session->subject, sizeof session->subject, "%s, %s, blocks, rows %d, step %d, threads %d",
+                 plan.products->name, plan.values->name, (int)plan.rows, (int)plan.step, (int)threads);
+    else if (plan.path == GML_ATTENTION_FEW)
+        snprintf(session->subject, sizeof session->subject,
+                 "%s, few, rows %d, span %d, split %d, hold %d, threads %d", set->isa, (int)plan.rows,
+                 (int)plan.span, (int)plan.split, (int)plan.hold, (int)threads);
+    else
+        name_plan(session, kernel->name, "strips", plan.strips, threads);
     proof_case_label(session, "attention");
     if (!gml_attention_plan_check(&plan, set, a.head_dim, a.v_head_dim, why, sizeof why))
         proof_fail(session, "the plan is refused: %s", why);
@@ -180,13 +239,28 @@ static void odd_attention(proof_session *session, const gml_kernel_set *set,
     gml_scratch_clear(&runtime);
 }
 
+static void odd_merge(proof_session *session, const gml_kernel_set *set, int32_t threads,
+                      proof_random *random)
+{
+    const proof_merge m = proof_merge_random(random);
+    gml_runtime runtime = runtime_for(set, threads, true);
+    const proof_subject subject = {.runtime = &runtime};
+    snprintf(session->subject, sizeof session->subject, "%s, threads %d", set->isa, (int)threads);
+    if (m.batch > 0 && m.heads > 0 && m.q_len > 0)
+        proof_merge_case(session, &subject, &m, NULL);
+    gml_scratch_clear(&runtime);
+}
+
 void proof_odd_plans(proof_session *session, const gml_kernel_set *set, int32_t threads, int64_t count)
 {
     for (int64_t i = 0; i < count; i++) {
-        proof_random random = generator(session, i, 3);
+        proof_random random = generator(session, i, 4);
         for (int64_t j = 0; j < GEMM_PLANS; j++)
             odd_gemm(session, set, i + j, threads, &random);
         odd_softmax(session, set, threads, &random);
-        odd_attention(session, set, &set->attention_f32[i % set->n_attention_f32], threads, &random);
+        for (int64_t j = 0; j < ATTENTION_PLANS; j++)
+            odd_attention(session, set, &set->attention_f32[(i + j) % set->n_attention_f32],
+                          threads > 1 ? threads + (int32_t)proof_below(&random, 4) : threads, &random);
+        odd_merge(session, set, threads, &random);
     }
 }

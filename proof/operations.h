@@ -65,42 +65,77 @@ typedef struct proof_gemm {
     uint64_t seed;
 } proof_gemm;
 
+/* How a matrix of a batch lies in memory. */
+typedef enum proof_axis {
+    PROOF_BY_ROWS,     /* columns contiguous                                            */
+    PROOF_BY_COLUMNS,  /* rows contiguous: softmax over the outer dimension             */
+    PROOF_BY_MATRICES, /* matrices contiguous: neither                                  */
+    PROOF_SPACED,      /* by rows, with a gap behind every element                      */
+    PROOF_AXES
+} proof_axis;
+
 typedef struct proof_softmax {
-    int64_t rows, cols;
-    int64_t gap; /* between rows of every operand                  */
-    bool in_place, bias, keep;
-    bool bias_broadcast, keep_broadcast;
-    int64_t masked; /* one element in so many, by bias and by keep    */
-    float scale;
-    int32_t causal;
+    int64_t batch, rows, cols;
+    int64_t gap; /* between rows, or columns, of every operand     */
+    proof_axis x_axis, y_axis;
+    bool in_place, lse, bias, keep, alibi, sinks;
+    bool bias_broadcast, keep_broadcast; /* one row for all        */
+    bool bias_shared, keep_shared;       /* one matrix for all     */
+    int64_t masked; /* one element in so many, by bias and by keep */
+    float scale, softcap;
+    int32_t causal, log;
     int64_t causal_offset;
     proof_values values;
     uint64_t seed;
 } proof_softmax;
 
+/* Which of a batch entry's keys belong to its queries. */
+typedef enum proof_documents {
+    PROOF_NO_DOCUMENTS,
+    PROOF_RUNS,      /* one behind the other, queries at their positions in them */
+    PROOF_ARBITRARY, /* any numbers anywhere                                     */
+    PROOF_DOCUMENTS
+} proof_documents;
+
 typedef struct proof_attention {
     int64_t batch, heads, kv_heads, q_len, kv_len, head_dim, v_head_dim;
-    bool token_major;  /* [batch, token, head, dim], not [batch, head, token, dim] */
-    bool kv_broadcast; /* K and V the same for the whole batch                     */
-    int64_t gap;       /* behind each token of every operand                       */
-    bool in_place, lse, bias, keep;
-    unsigned bias_broadcast; /* bit d: dimension d of the bias has stride 0              */
+    bool token_major;  /* [batch, token, head, dim], not [batch, head, token, dim]    */
+    bool kv_broadcast; /* K and V the same for the whole batch                        */
+    bool k_transposed; /* keys contiguous, dimensions not                             */
+    int64_t gap;       /* behind each token of every operand                          */
+    bool in_place, lse, weights, bias, keep;
+    unsigned bias_broadcast; /* bit d: dimension d of the bias has stride 0           */
     unsigned keep_broadcast;
-    int64_t masked; /* one element in so many                                   */
-    int64_t dead;   /* keys masked everywhere, with NaN and infinity in K and V */
-    int64_t hot;    /* keys with NaN or infinity in V, masked or not            */
-    int64_t sunk;   /* so many keys, from the first, score -infinity unmasked   */
-    float scale;
+    int64_t masked; /* one element in so many                                         */
+    int64_t dead;   /* keys masked everywhere; where not 0, all that no query sees have NaN and infinity in K and V */
+    int64_t hot;    /* keys with NaN or infinity in V, masked or not                  */
+    int64_t sunk;   /* so many keys, from the first, score -infinity unmasked         */
+    bool lengths, prefix, alibi, sinks; /* of each batch entry or head: none, usual ones, and extremes */
+    proof_documents documents;
+    bool q_document_broadcast, kv_document_broadcast;
+    int64_t window_left, window_right;
+    float scale, softcap;
     int32_t causal;
     int64_t causal_offset;
     proof_values values;
     uint64_t seed;
 } proof_attention;
 
+typedef struct proof_merge {
+    int64_t parts, batch, heads, q_len, v_head_dim;
+    bool token_major, lse;
+    int64_t gap;   /* behind each token of every operand                              */
+    int64_t empty; /* one result in so many has no keys, and NaN for an output        */
+    bool specials; /* NaN and infinities among the logsumexps                         */
+    proof_values values;
+    uint64_t seed;
+} proof_merge;
+
 /* Random descriptions, of a cost that the specification computes in about ten milliseconds. */
 proof_gemm proof_gemm_random(proof_random *random);
 proof_softmax proof_softmax_random(proof_random *random);
 proof_attention proof_attention_random(proof_random *random);
+proof_merge proof_merge_random(proof_random *random);
 
 /* Run one case. sha, unless NULL, takes the results: of the subject, or of the specification without one. */
 void proof_gemm_case(proof_session *session, const proof_subject *subject, const proof_gemm *g,
@@ -109,6 +144,8 @@ void proof_softmax_case(proof_session *session, const proof_subject *subject, co
                         proof_sha256 *sha);
 void proof_attention_case(proof_session *session, const proof_subject *subject, const proof_attention *a,
                           proof_sha256 *sha);
+void proof_merge_case(proof_session *session, const proof_subject *subject, const proof_merge *m,
+                      proof_sha256 *sha);
 
 /* Adds all elements of an operand in the order of their indices, canonical and little-endian. */
 void proof_hash_operand(proof_sha256 *sha, const proof_operand *operand, bool image);

@@ -38,6 +38,9 @@ static void list_kernels(proof_report *report)
         list_kernel(report, (*set)->softmax_f32->name, *set);
         for (int i = 0; i < (*set)->n_attention_f32; i++)
             list_kernel(report, (*set)->attention_f32[i].name, *set);
+        list_kernel(report, (*set)->attention_row_f32->name, *set);
+        list_kernel(report, proof_kernel_name(name, "attention_scale", "f32", *set), *set);
+        list_kernel(report, proof_kernel_name(name, "attention", "keep", *set), *set);
         list_kernel(report, proof_kernel_name(name, "exp2", "f32", *set), *set);
         list_kernel(report, proof_kernel_name(name, "exp", "f32", *set), *set);
     }

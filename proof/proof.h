@@ -78,11 +78,12 @@ bool proof_specification_hash(char hex[65]);
 
 /*
  * Arguments first + i * step, i < count, taken as the bits of a float: compares the specification's exp2, or its exp
- * for arguments up to 0, with double precision where its result is neither 0 nor infinite, and returns the largest
- * error in units of the last place of the correct result.
+ * for arguments up to 0, or its tanh, with double precision where its result is neither 0 nor infinite, and returns the
+ * largest error in units of the last place of the correct result.
  */
 double proof_exp2_error(uint32_t first, uint32_t step, uint64_t count);
 double proof_exp_error(uint32_t first, uint32_t step, uint64_t count);
+double proof_tanh_error(uint32_t first, uint32_t step, uint64_t count);
 
 /* The same for an activation (gml_activation) of any finite argument, in units of 2^-24 of the larger of the correct
  * result and 2^-24. */

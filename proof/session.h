@@ -63,6 +63,8 @@ void proof_kernels_stream(proof_session *session, const gml_kernel_set *set); /*
 void proof_kernels_finish(proof_session *session, const gml_kernel_set *set);
 void proof_kernels_softmax(proof_session *session, const gml_kernel_set *set);
 void proof_kernels_attention(proof_session *session, const gml_kernel_set *set);
+void proof_few_attention(proof_session *session, const gml_attention_row_f32 *kernel,
+                         proof_random *random); /* products and values */
 void proof_kernels_vector(proof_session *session, const gml_kernel_set *set); /* pack and maps */
 
 #endif

@@ -10,6 +10,10 @@ mr * nr / lanes fused multiply-adds a step, and the loads a step that the table 
 functions whose names begin with that of the kernel, or, where they have none, of tile_<rows>x<vectors> in the same
 object. Tiles of edges, which are in no table but have names of that form, are measured alike: rows * vectors fused
 multiply-adds and rows + vectors loads a step. Below four rows compilers may load a vector once for each of them.
+
+A strip of attention has two tiles, of scores and of output, whose k-loops must be there with their multiply-adds and
+loads. A woven loop forms exponentials among the steps of a tile: it contains a k-loop. No vector is stored to the stack
+in it: the sums stay in registers.
 """
 import argparse
 import re
@@ -22,11 +26,16 @@ BYTES = {"avx2": 32, "avx512": 64, "neon": 16}
 ELEMENT = {"f32": 4, "f64": 8}
 
 
+def operands_of(instruction):
+    return re.split(r",(?![^(\[]*[)\]])", instruction.operands)
+
+
 class X86:
     fma = re.compile(r"vfn?m(add|sub)\d+p[sd]$")
     # What a k-loop does with vectors beside multiplying.
     harmless = re.compile(
         r"vmov([au]p[sd]|s[sd]|[dq]|ddup)$|vmovdq|vbroadcast|vxorp[sd]$|vpxor|v(permil|shuf)p[sd]$")
+    exponential = re.compile(r"vcvtps2dq$|vscalefps$")
     jump = re.compile(r"j\w+$")
     end = re.compile(r"jmp$|ret")
     comment = "#"
@@ -44,12 +53,16 @@ class X86:
         # AT&T syntax: a memory operand that is not the last one is read.
         if not instruction.name.startswith("v"):
             return 0
-        operands = re.split(r",(?![^(]*\))", instruction.operands)
-        return sum("(" in operand for operand in operands[:-1])
+        return sum("(" in operand for operand in operands_of(instruction)[:-1])
+
+    @staticmethod
+    def stores_vector(instruction):
+        return instruction.name.startswith("v") and "(" in operands_of(instruction)[-1]
 
 
 class Arm:
     fma = re.compile(r"fml[as]$")
+    exponential = re.compile(r"frintn$")
     jump = re.compile(r"b(\.\w+)?$|cbn?z$|tbn?z$")
     end = re.compile(r"(b|br|ret)$")
     comment = "//"
@@ -75,6 +88,10 @@ class Arm:
                 return int(registers[2]) - int(registers[1]) + 1
             return registers[3].count("v")
         return 0
+
+    @staticmethod
+    def stores_vector(instruction):
+        return bool(re.match(r"st", instruction.name) and re.match(r"[qds]\d|\{", instruction.operands))
 
 
 def is_k_loop(machine, loop):
@@ -116,8 +133,8 @@ def successors(machine, body):
     return following
 
 
-def innermost_loops(machine, body):
-    """The natural loops of a function that contain no other: what reaches a backward jump without passing its target."""
+def natural_loops(machine, body):
+    """The loops of a function, as sets of indices: what reaches a backward jump without passing its target."""
     following = successors(machine, body)
     before = [[] for _ in body]
     for n, after in enumerate(following):
@@ -137,8 +154,24 @@ def innermost_loops(machine, body):
                         reach.append(m)
             if head == 0 or 0 not in members:  # otherwise entered at more places than one: no loop of its own
                 loops.setdefault(head, set()).update(members)
-    sets = list(loops.values())
-    return [[body[n] for n in sorted(loop)] for loop in sets if not any(other < loop for other in sets)]
+    return list(loops.values())
+
+
+def smallest(sets):
+    return [loop for loop in sets if not any(other < loop for other in sets)]
+
+
+def loops_in(machine, body):
+    """The k-loops of a function, and its woven loops."""
+    loops = natural_loops(machine, body)
+
+    def inside(loop):
+        return [body[n] for n in sorted(loop)]
+
+    k_loops = [loop for loop in smallest(loops) if is_k_loop(machine, inside(loop))]
+    woven = [loop for loop in loops if any(machine.exponential.match(i.name) for i in inside(loop))
+             and any(k_loop < loop for k_loop in k_loops)]
+    return [inside(loop) for loop in k_loops], [inside(loop) for loop in smallest(woven)]
 
 
 def table(path):
@@ -146,6 +179,21 @@ def table(path):
     text = open(path, encoding="utf-8").read()
     rows = re.findall(r'\{"(gemm_(f32|f64)_\w+)",\s*(\d+),\s*(\d+),\s*\d+,\s*(\d+),', text)
     return [(name, element, int(mr), int(nr), int(loads)) for name, element, mr, nr, loads in rows]
+
+
+def attention_table(path):
+    """The rows of the attention steps: name and queries of a strip."""
+    rows = re.findall(r'\{"(attention_f32_\d+_\w+)",\s*(\d+),', open(path, encoding="utf-8").read())
+    return [(name, int(queries)) for name, queries in rows]
+
+
+def attention_tiles(isa, vectors):
+    """The fused multiply-adds and loads a step, of the tile of scores and of that of output."""
+    if isa == "neon":  # four elements of 8 keys for two vectors; 8 elements of a key for three
+        scores, output = min(vectors, 2), 3 if vectors % 3 == 0 else vectors
+        return [(8 * 4 * scores, 8 + 4 * scores), (8 * output, 2 + output)]
+    rows = 8 if isa == "avx512" else {1: 8, 2: 6, 3: 4}[vectors]
+    return [(rows * vectors, rows + vectors)] * 2
 
 
 def count(machine, loop):
@@ -175,15 +223,20 @@ def main():
     machine = Arm if isa == "neon" else X86
 
     findings = []
+    woven_loops = 0
     objects = []  # of each object, the k-loops of each function
     for path in options.objects:
         loops_of = {}
         for name, body in functions(machine, options.objdump, path).items():
             frame = machine.has_frame(body)
-            loops_of[name] = [loop for loop in innermost_loops(machine, body) if is_k_loop(machine, loop)]
+            loops_of[name], woven = loops_in(machine, body)
             for i in (i for loop in loops_of[name] for i in loop):
                 if machine.stack(i, frame):
                     findings.append(f"{name}: a k-loop uses the stack: {i.address:x}: {i.name} {i.operands}")
+            for i in (i for loop in woven for i in loop):
+                if machine.stores_vector(i) and machine.stack(i, frame):
+                    findings.append(f"{name}: a woven loop spills: {i.address:x}: {i.name} {i.operands}")
+            woven_loops += len(woven)
         objects.append(loops_of)
 
     def largest(loops_of, belongs):
@@ -220,10 +273,22 @@ def main():
                 finding = compare(machine, name, loop, height * vectors, height + vectors)[1]
                 findings += [finding] if finding else []
 
+    for name, queries in attention_table(options.set):
+        loops_of = next((o for o in objects if "gml_" + name in o), {})
+        counts = [count(machine, loop) for loops in loops_of.values() for loop in loops]
+        tiles = attention_tiles(isa, queries * ELEMENT["f32"] // BYTES[isa])
+        print(f"{name}: " + ", ".join(f"{fmas} FMAs and {loads} loads a step" for fmas, loads in sorted(set(tiles))))
+        for fmas, loads in sorted(set(tiles)):
+            found = sum(f % fmas == 0 and f // fmas * loads == l for f, l in counts)
+            if found < tiles.count((fmas, loads)):
+                findings.append(f"{name}: {found} k-loops of {fmas} FMAs and {loads} loads a step, of "
+                                f"{tiles.count((fmas, loads))}")
+
     for finding in findings:
         print(finding)
     k_loops = sum(len(loops) for loops_of in objects for loops in loops_of.values())
-    print(f"{isa}: {k_loops} k-loops in {sum(map(len, objects))} functions, {len(findings)} findings")
+    print(f"{isa}: {k_loops} k-loops, {woven_loops} woven, in {sum(map(len, objects))} functions, "
+          f"{len(findings)} findings")
     return 1 if findings else 0
 
 

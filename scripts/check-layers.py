@@ -35,7 +35,7 @@ ROOMS = [
     ("cli/", rf"{LIBRARY}|proof/(spec/)?\w+\.h|tune/\w+\.h|cli/\w+\.h"),
     ("bench/", rf"{LIBRARY}|proof/(spec/)?\w+\.h|tune/\w+\.h|bench/\w+\.h"),
     ("tests/consumer", PUBLIC),
-    ("tests/", rf"{LIBRARY}|proof/(spec/)?\w+\.h|tune/\w+\.h|cli/\w+\.h|tests/\w+\.h"),
+    ("tests/", rf"{LIBRARY}|proof/(spec/)?\w+\.h|tune/\w+\.h|cli/\w+\.h|tests/\w+\.(h|inc)"),
     ("examples/", PUBLIC),
 ]
 KERNEL_SYSTEM = {"math.h", "stdbool.h", "stddef.h", "stdint.h", "string.h"}
@@ -44,7 +44,8 @@ INTRINSICS_ROOMS = re.compile(r"kernels/(?!ref/)\w+/|bench/|tests/")
 MARK = re.compile(r"\b(TO" r"DO|FIX" r"ME|XX" r"X|HA" r"CK)\b|#\s*if 0\b")
 KERNEL_NAME = (
     r"gml_(gemm_f(32|64)_\d+x\d+|gemm_(rows|dots|update|finish)_f(32|64)|pack_f(32|64)|"
-    r"attention_f32_\d+|softmax_(reduce|scale)_f32|exp2?_f32)_{isa}"
+    r"attention_f32_\d+|attention_(scale|products|weigh|values|merge)_f32|attention_keep|"
+    r"softmax_(reduce|scale|log|step|rows)_f32|softmax_fence|exp2?_f32)_{isa}"
 )
 
 findings = []

@@ -103,6 +103,16 @@ avx512() {
         'steps = k - p < group ? 1 : group' 'steps = group'
     mutant "avx512: the biases of columns in the other order" kernels/avx512/finish_f32.c \
         '!epilogue->m_first' 'epilogue->m_first'
+    mutant "avx512: the last key of a vector's edge left out" kernels/avx512/attention_f32.c \
+        'w->hi[v] = hi;' 'w->hi[v] = hi > lo + 8 && v == 0 ? hi - 8 : hi;'
+    mutant "avx512: a key half woven when its tile ends" kernels/avx512/attention_tiles.inc \
+        'if (v > 0) {' 'if (v > 1) {'
+    mutant "avx512: the bits of what a row sees in another order" kernels/avx512/attention_row_f32.c \
+        'seen[j / 32] >> j % 32' 'seen[j / 32] >> (j + 16) % 32'
+    mutant "avx512: the last product of few queries missing" kernels/avx512/attention_few_f32.c \
+        'if (d + p < dim)' 'if (d + p + 1 < dim)'
+    mutant "avx512: the values of a group of keys begun anew" kernels/avx512/attention_few_f32.c \
+        'lanes = first ? 0 :' 'lanes = first || c > 0 ? 0 :'
 }
 
 more_avx512() {
@@ -117,7 +127,7 @@ more_avx512() {
     mutant "avx512: columns of few rows read beyond k" kernels/avx512/dots.inc \
         'MASK depth = LANES_OF(steps)' 'MASK depth = (MASK)-1'
     mutant "avx512: the sums of few rows begun anew" kernels/avx512/stream.inc \
-        'STOREU(sums, MASKZ_LOADU(LANES_OF(n - j), s + i * lds + j))' 'STOREU(sums, ZERO())'
+        'MASKZ_LOADU(LANES_OF(n - j), s + i * lds + j)' 'ZERO()'
     mutant "avx512: an update without its fused step" kernels/avx512/stream.inc \
         'FMA(factor, sums[j], old * *row)' 'factor * sums[j] + old * *row'
     mutant "avx512: NaN lost in ReLU" kernels/avx512/finish_f64.c \
@@ -126,6 +136,12 @@ more_avx512() {
         '_mm512_mask_storeu_ps(dst + p * ldd, lanes, r[p])' '_mm512_storeu_ps(dst + p * ldd, r[p])'
     mutant "avx512: a coefficient of exp2" kernels/avx512/avx512.h \
         '_mm512_set1_ps(GML_EXP2_C5)' '_mm512_set1_ps(1.000001f * GML_EXP2_C5)'
+    mutant "avx512: a slope of the other sign" kernels/avx512/avx512.h \
+        '_mm512_fnmadd_ps(slope' '_mm512_fmadd_ps(slope'
+    mutant "avx512: the formula of small arguments where tanh has another" kernels/avx512/avx512.h \
+        '_mm512_set1_ps(GML_TANH_SPLIT)' '_mm512_set1_ps(1.1f * GML_TANH_SPLIT)'
+    mutant "avx512: the tail of a row without its options" kernels/avx512/attention_row_f32.c \
+        'tail = score(plain,' 'tail = score(true,'
 }
 
 avx2() {
@@ -139,6 +155,12 @@ avx2() {
         'avx2_min(j + l, n - 1) * cs_b' '(j + l) * cs_b'
     mutant "avx2: the biases of columns in the other order" kernels/avx2/finish.inc \
         'epilogue->m_first != turned' 'epilogue->m_first'
+    mutant "avx2: the bits of what a query sees in another order" kernels/avx2/attention_f32.c \
+        '(1u << j % 32)' '(1u << (j + 16) % 32)'
+    mutant "avx2: woven exponentials in other lanes of the sum" kernels/avx2/attention_f32.c \
+        'LANES + pending->next % GML_SUM_LANES' 'LANES + (pending->next + 4) % GML_SUM_LANES'
+    mutant "avx2: the last products of few queries missing" kernels/avx2/attention_few_f32.c \
+        'multiply_edge(rows, whole, depth, dim' 'multiply_edge(rows, whole, dim, dim'
 }
 
 more_avx2() {
@@ -151,6 +173,14 @@ more_avx2() {
         'rows == LANES ? columns[q] : AND(keep, columns[q])' 'columns[q]'
     mutant "avx2: a coefficient of exp2" kernels/avx2/avx2.h \
         '_mm256_set1_ps(GML_EXP2_C5)' '_mm256_set1_ps(1.000001f * GML_EXP2_C5)'
+    mutant "avx2: a slope of the other sign" kernels/avx2/avx2.h \
+        '_mm256_fnmadd_ps(slope' '_mm256_fmadd_ps(slope'
+    mutant "avx2: the formula of small arguments where tanh has another" kernels/avx2/avx2.h \
+        '_mm256_set1_ps(GML_TANH_SPLIT)' '_mm256_set1_ps(1.1f * GML_TANH_SPLIT)'
+    mutant "avx2: exponentials of keys before the first" kernels/avx2/attention_f32.c \
+        'w->next = w->strip->from' 'w->next = 0'
+    mutant "avx2: a key skipped between woven tiles" kernels/avx2/attention_f32.c \
+        'pending->next += rows' 'pending->next += rows + 1'
 }
 
 neon() {
@@ -163,6 +193,8 @@ neon() {
     mutant "neon: the biases of columns in the other order" kernels/neon/finish.inc \
         'finish(activation, n, m, bias_n, bias_m, !m_first, c, cs_c)' \
         'finish(activation, n, m, bias_n, bias_m, m_first, c, cs_c)'
+    mutant "neon: the bits of what a query sees in another order" kernels/neon/attention_f32.c \
+        'UINT32_C(1) << j % 32' 'UINT32_C(1) << (j + 16) % 32'
 }
 
 more_neon() {
@@ -171,6 +203,12 @@ more_neon() {
         'LOAD_PART(k, src + (i < len ? i : 0) * stride_len)'
     mutant "neon: a coefficient of exp2" kernels/neon/neon.h \
         'vdupq_n_f32(GML_EXP2_C5)' 'vdupq_n_f32(1.000001f * GML_EXP2_C5)'
+    mutant "neon: a slope of the other sign" kernels/neon/neon.h \
+        'vfmsq_f32(t, slope' 'vfmaq_f32(t, slope'
+    mutant "neon: the formula of small arguments where tanh has another" kernels/neon/neon.h \
+        'vdupq_n_f32(GML_TANH_SPLIT)' 'vdupq_n_f32(1.1f * GML_TANH_SPLIT)'
+    mutant "neon: exponentials of keys before the first" kernels/neon/attention_f32.c \
+        'int64_t j = strip->from + lane' 'int64_t j = lane'
 }
 
 ref() {
@@ -182,6 +220,8 @@ ref() {
         'factor = (REAL)alpha' 'factor = (REAL)(float)alpha'
     mutant "ref: the row's bias always last" kernels/ref/finish_f64.c \
         'if (bias_m && epilogue->m_first)' 'if (bias_m && epilogue->m_first && !bias_n)'
+    mutant "ref: the bits of what a query sees in another order" kernels/ref/ref.h \
+        'seen[j / 32 * stride] >> j % 32' 'seen[j / 32 * stride] >> (j + 16) % 32'
 }
 
 more_ref() {
@@ -193,6 +233,12 @@ more_ref() {
         'i = len; i < width' 'i = len; i < width - 1'
     mutant "ref: a coefficient of exp2" kernels/ref/ref.h \
         'fmaf(p, r, GML_EXP2_C5)' 'fmaf(p, r, 1.000001f * GML_EXP2_C5)'
+    mutant "ref: distances of ALiBi without an end" kernels/ref/ref.h \
+        '-(float)(d < GML_ALIBI_FAR ? d : GML_ALIBI_FAR)' '-(float)d'
+    mutant "ref: the formula of small arguments where tanh has another" kernels/ref/ref.h \
+        'fabsf(x) < GML_TANH_SPLIT' 'fabsf(x) < 1.1f * GML_TANH_SPLIT'
+    mutant "ref: values of keys before the first" kernels/ref/attention_f32.c \
+        'block->v + strip->from * block->v_stride' 'block->v'
 }
 
 executors() {
@@ -204,6 +250,12 @@ executors() {
         'int32_t thread = 0; thread < plan->grid_n; thread++' 'int32_t thread = plan->grid_n - 1; thread >= 0; thread--'
     mutant "executor: the causal bound off by one" src/core/causal.h \
         '__builtin_add_overflow(row + 1, offset, &end)' '__builtin_add_overflow(row, offset, &end)'
+    mutant "attention: a window to the left one key longer" src/core/attention_keys.c \
+        '1 - keys->left' '-keys->left'
+    mutant "attention: blocks of few queries merged in another order" src/core/attention_few.c \
+        'int64_t part = 1; part < run->split; part++' 'int64_t part = run->split - 1; part > 0; part--'
+    mutant "merge: parts in another order" src/core/attention_merge.c \
+        'int64_t part = 0; part < p->parts; part++' 'int64_t part = p->parts - 1; part >= 0; part--'
 }
 
 more_executors() {
@@ -245,12 +297,81 @@ more_executors() {
         'panel * depth)' 'panel * kernels->kc0)'
     mutant "no products: C read where beta is 0" src/core/gemm_stream.c \
         'args->beta == 0.0 ? (real)0 :' 'args->beta == 2.0 ? (real)0 :'
-    mutant "executor: the merge of softmax segments without a fused step" src/core/softmax.c \
-        'fmaf(factors[0], state->l, factors[1] * l)' 'factors[0] * state->l + factors[1] * l'
-    mutant "executor: the sum of an empty row divided by" src/core/softmax.c \
-        'l == 0.0f ? 0.0f : 1.0f / l' '1.0f / l'
-    mutant "executor: the causal bound of an attention block" src/core/attention.c \
-        'if (j0 + keys <= s->least)' 'if (j0 + keys <= s->least + 1)'
+    mutant "softmax: the merge of segments without a fused step" src/core/softmax_row.c \
+        'fmaf(factors[2 * i], state->l, factors[2 * i + 1] * state->l_of[i])' \
+        'factors[2 * i] * state->l + factors[2 * i + 1] * state->l_of[i]'
+    mutant "softmax: the sum of an empty row divided by" src/core/softmax_row.c \
+        'end->empty ? 0.0f : m[i] * end->inverse' 'm[i] * end->inverse'
+    mutant "softmax: the sink merged as if it were weightless" src/core/softmax_row.c \
+        'row->sink, 1.0f)' 'row->sink, 0.0f)'
+    mutant "softmax: distances not kept from overflow" src/core/softmax_row.c \
+        'max64(-far, min64(far, position))' 'position'
+    mutant "softmax: a causal row that sees no column more than the one before" src/core/softmax_rows.c \
+        'short_rows(job, l, first, rows, n, n < p->cols)' 'short_rows(job, l, first, rows, n, 0)'
+    mutant "softmax: the factors of the row before" src/core/softmax_rows.c \
+        'step.w = last->factor[s]' 'step.w = last->factor[0]'
+    mutant "softmax: shares that leave a segment out" src/core/softmax_split.c \
+        'run->segments * index / run->job->plan->threads' 'run->segments / run->job->plan->threads * index'
+    mutant "softmax: absent columns of a block at another place" src/core/softmax_strided.c \
+        'b->row[r].cols - b->j' 'b->row[r].cols'
+    mutant "softmax: matrices joined whose strides do not fit" src/core/softmax.c \
+        '!goes_on(p, p->y_stride, p->y_batch_stride)' 'false'
+    mutant "attention: a window to the right one key longer" src/core/attention_keys.c \
+        'saturated_sum(position, keys->right)' 'saturated_sum(position, keys->right + (keys->right > 1))'
+    mutant "attention: a window that saturates at extreme offsets" src/core/attention_keys.c \
+        'saturated_sum(query, saturated_sum(keys->offset, 1 - keys->left))' \
+        'saturated_sum(position, 1 - keys->left)'
+    mutant "attention: the length of a batch entry ignored" src/core/attention_keys.c \
+        'p->kv_lengths ? p->kv_lengths[batch] : p->kv_len' 'p->kv_len'
+    mutant "attention: the offset counted from all keys" src/core/attention_keys.c \
+        'keys.offset = keys.length - p->q_len' 'keys.offset = p->kv_len - p->q_len'
+    mutant "attention: the prefix ignored" src/core/attention_keys.c \
+        'if (keys->prefix > j0)' 'if (keys->prefix > j0 + n)'
+    mutant "attention: later documents seen" src/core/attention_keys.c \
+        'documents[j] == document' 'documents[j] >= document'
+    mutant "attention: the documents of the first batch entry" src/core/attention_keys.c \
+        'batch * p->kv_document_stride' '0 * p->kv_document_stride'
+    mutant "attention: the position of ALiBi off by one" src/core/attention_keys.c \
+        'saturated_sum(saturated_sum(query, keys->offset), -j)' \
+        'saturated_sum(saturated_sum(query, keys->offset), 1 - j)'
+    mutant "tiles: a block taken for seen by all" src/core/attention_strip.c \
+        'j0 + to > s->all.to' 'j0 + to > s->all.to + 1'
+    mutant "tiles: one document taken for all" src/core/attention_strip.c \
+        'least == most && s->least_document == s->most_document' 'least == most'
+    mutant "tiles: the sink skipped" src/core/attention_strip.c \
+        'join_sinks(task, s);' ';'
+    mutant "tiles: the sink without a fused step" src/core/attention_strip.c \
+        'fmaf(a[i], s->l[i], b[i])' 'b[i] + a[i] * s->l[i]'
+    mutant "tiles: rows spoilt by masked keys kept" src/core/attention_strip.c \
+        's->masked && isnan(spoilt[i + r])' 's->masked && false'
+    mutant "tiles: weights of hidden keys" src/core/attention_strip.c \
+        'weights[j * p->weights_stride[3]] = hidden ? 0.0f :' 'weights[j * p->weights_stride[3]] ='
+    mutant "tiles: weights of absent keys left" src/core/attention_tiles.c \
+        'int64_t j = 0; j < p->kv_len; j++' 'int64_t j = 0; j < task->keys.length; j++'
+    mutant "rows: a block taken for seen by all" src/core/attention_rows.c \
+        'task->all.from <= keys->j' 'task->some.from <= keys->j'
+    mutant "rows: the sink skipped" src/core/attention_rows.c \
+        'if (p->sinks && sink != -INFINITY) {' 'if (p->sinks && sink == 1.0f) {'
+    mutant "few: rows spoilt by masked keys of other parts kept" src/core/attention_few.c \
+        'slot.state.rows.masked[i] |= other.state.rows.masked[i]' ';'
+    mutant "few: the results of a block of another wave" src/core/attention_few.c \
+        'if (run->wave == 0)' 'if (run->wave >= 0)'
+    mutant "rows: outputs without the last addition" src/core/attention_rows.c \
+        's[d] * inverse + 0.0f' 's[d] * inverse'
+    mutant "blocks: the first block merged with nothing" src/core/attention_blocks.c \
+        'values.c = begins ? state.o : at->s' 'values.c = at->s'
+    mutant "blocks: packed keys at the stride of K" src/core/attention_blocks.c \
+        'products->rs_b = tile->nr;' ';'
+    mutant "blocks: queries apart taken for a run" src/core/attention_blocks.c \
+        'p->q_stride[2] == p->head_dim' 'p->q_stride[2] >= p->head_dim'
+    mutant "blocks: outputs of another head in a run" src/core/attention_blocks.c \
+        'first + count - i, p->q_len - gml_rows_query(task, i)' 'first + count - i, task->rows'
+    mutant "plain: masked values multiplied" src/core/attention_plain.c \
+        'sees(block, j) && d < n' 'd < n'
+    mutant "plain: the sink skipped" src/core/attention_plain.c \
+        'if (p->sinks) {' 'if (p->sinks == p->alibi) {'
+    mutant "merge: parts without keys read" src/core/attention_merge.c \
+        'if (lse == -INFINITY)' 'if (false)'
     mutant "contract: a coefficient, in kernels and specification alike" kernels/arithmetic.h \
         '#define GML_EXP2_C6 ' '#define GML_EXP2_C6 1.001f * '
     mutant "contract: shorter chains, in kernels and specification alike" kernels/arithmetic.h \
