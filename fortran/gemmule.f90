@@ -15,7 +15,8 @@
 module gemmule
     use, intrinsic :: iso_c_binding
     implicit none
-    private :: get_text, options_bytes, gemm_bytes, softmax_bytes, attention_bytes, bytes_are_right
+    private :: get_text, options_bytes, gemm_bytes, softmax_bytes, attention_bytes, merge_bytes, &
+        bytes_are_right
 
     ! gml_status
     integer(c_int), parameter :: GML_OK = 0, GML_ERR_ARGUMENT = 1, GML_ERR_OVERLAP = 2, GML_ERR_DESCRIPTOR = 3
@@ -33,7 +34,8 @@ module gemmule
     integer(c_int32_t), parameter :: GML_CAUSAL_OFFSET = 3
 
     ! What C's sizeof gives for the types below, where pointers have 64 bits.
-    integer(c_size_t), parameter :: options_bytes = 64, gemm_bytes = 232, softmax_bytes = 112, attention_bytes = 328
+    integer(c_size_t), parameter :: options_bytes = 64, gemm_bytes = 232, softmax_bytes = 216, attention_bytes = 456
+    integer(c_size_t), parameter :: merge_bytes = 200
 
     type, bind(c) :: gml_context_options
         integer(c_size_t) :: size = options_bytes
@@ -71,18 +73,25 @@ module gemmule
 
     type, bind(c) :: gml_softmax_problem
         integer(c_size_t) :: size = softmax_bytes
+        integer(c_int64_t) :: batch = 1
         integer(c_int64_t) :: rows = 0, cols = 0
         type(c_ptr) :: x = c_null_ptr
-        integer(c_int64_t) :: x_stride = 0
+        integer(c_int64_t) :: x_stride = 0, x_col_stride = 0, x_batch_stride = 0
         type(c_ptr) :: y = c_null_ptr
-        integer(c_int64_t) :: y_stride = 0
+        integer(c_int64_t) :: y_stride = 0, y_col_stride = 0, y_batch_stride = 0
         type(c_ptr) :: bias = c_null_ptr
-        integer(c_int64_t) :: bias_stride = 0
+        integer(c_int64_t) :: bias_stride = 0, bias_batch_stride = 0
         type(c_ptr) :: keep = c_null_ptr
-        integer(c_int64_t) :: keep_stride = 0
-        real(c_float) :: scale = 0
-        integer(c_int32_t) :: causal = GML_CAUSAL_NONE
+        integer(c_int64_t) :: keep_stride = 0, keep_batch_stride = 0
+        type(c_ptr) :: lse = c_null_ptr
+        integer(c_int64_t) :: lse_stride = 0, lse_batch_stride = 0
+        type(c_ptr) :: alibi = c_null_ptr
+        type(c_ptr) :: sinks = c_null_ptr
         integer(c_int64_t) :: causal_offset = 0
+        integer(c_int32_t) :: causal = GML_CAUSAL_NONE
+        real(c_float) :: scale = 0
+        real(c_float) :: softcap = 0
+        integer(c_int32_t) :: log = 0
         integer(c_int32_t) :: threads = 0
         integer(c_int32_t) :: reserved = 0
     end type
@@ -94,19 +103,48 @@ module gemmule
         integer(c_int64_t) :: q_stride(3) = 0
         type(c_ptr) :: k = c_null_ptr
         integer(c_int64_t) :: k_stride(3) = 0
+        integer(c_int64_t) :: k_dim_stride = 0
         type(c_ptr) :: v = c_null_ptr
         integer(c_int64_t) :: v_stride(3) = 0
         type(c_ptr) :: o = c_null_ptr
         integer(c_int64_t) :: o_stride(3) = 0
         type(c_ptr) :: lse = c_null_ptr
         integer(c_int64_t) :: lse_stride(3) = 0
+        type(c_ptr) :: weights = c_null_ptr
+        integer(c_int64_t) :: weights_stride(4) = 0
         type(c_ptr) :: bias = c_null_ptr
         integer(c_int64_t) :: bias_stride(4) = 0
         type(c_ptr) :: keep = c_null_ptr
         integer(c_int64_t) :: keep_stride(4) = 0
-        real(c_float) :: scale = 0
-        integer(c_int32_t) :: causal = GML_CAUSAL_NONE
+        type(c_ptr) :: kv_lengths = c_null_ptr
+        type(c_ptr) :: prefix = c_null_ptr
+        type(c_ptr) :: q_document = c_null_ptr
+        integer(c_int64_t) :: q_document_stride = 0
+        type(c_ptr) :: kv_document = c_null_ptr
+        integer(c_int64_t) :: kv_document_stride = 0
+        type(c_ptr) :: alibi = c_null_ptr
+        type(c_ptr) :: sinks = c_null_ptr
+        integer(c_int64_t) :: window_left = 0, window_right = 0
         integer(c_int64_t) :: causal_offset = 0
+        integer(c_int32_t) :: causal = GML_CAUSAL_NONE
+        real(c_float) :: scale = 0
+        real(c_float) :: softcap = 0
+        integer(c_int32_t) :: threads = 0
+    end type
+
+    type, bind(c) :: gml_attention_merge_problem
+        integer(c_size_t) :: size = merge_bytes
+        integer(c_int64_t) :: parts = 0
+        integer(c_int64_t) :: batch = 0, heads = 0, q_len = 0
+        integer(c_int64_t) :: v_head_dim = 0
+        type(c_ptr) :: o_parts = c_null_ptr
+        integer(c_int64_t) :: o_parts_stride(4) = 0
+        type(c_ptr) :: lse_parts = c_null_ptr
+        integer(c_int64_t) :: lse_parts_stride(4) = 0
+        type(c_ptr) :: o = c_null_ptr
+        integer(c_int64_t) :: o_stride(3) = 0
+        type(c_ptr) :: lse = c_null_ptr
+        integer(c_int64_t) :: lse_stride(3) = 0
         integer(c_int32_t) :: threads = 0
         integer(c_int32_t) :: reserved = 0
     end type
@@ -116,7 +154,8 @@ module gemmule
         storage_size(gml_context_options()) == 8 * options_bytes .and. &
         storage_size(gml_gemm_problem()) == 8 * gemm_bytes .and. &
         storage_size(gml_softmax_problem()) == 8 * softmax_bytes .and. &
-        storage_size(gml_attention_problem()) == 8 * attention_bytes)
+        storage_size(gml_attention_problem()) == 8 * attention_bytes .and. &
+        storage_size(gml_attention_merge_problem()) == 8 * merge_bytes)
 
     ! context.h, info.h
     interface
@@ -228,6 +267,12 @@ module gemmule
             import :: c_int, c_ptr, gml_attention_problem
             type(c_ptr), value :: context
             type(gml_attention_problem), intent(in) :: problem
+        end function
+
+        integer(c_int) function gml_attention_merge_f32(context, problem) bind(c)
+            import :: c_int, c_ptr, gml_attention_merge_problem
+            type(c_ptr), value :: context
+            type(gml_attention_merge_problem), intent(in) :: problem
         end function
     end interface
 

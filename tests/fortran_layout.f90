@@ -23,12 +23,18 @@ program fortran_layout
             import :: c_int, gml_attention_problem
             type(gml_attention_problem), intent(in) :: x
         end function
-        integer(c_int) function check_defaults(options, gemm, softmax, attention) bind(c)
-            import :: c_int, gml_context_options, gml_gemm_problem, gml_softmax_problem, gml_attention_problem
+        integer(c_int) function check_merging(x) bind(c)
+            import :: c_int, gml_attention_merge_problem
+            type(gml_attention_merge_problem), intent(in) :: x
+        end function
+        integer(c_int) function check_defaults(options, gemm, softmax, attention, merging) bind(c)
+            import :: c_int, gml_context_options, gml_gemm_problem, gml_softmax_problem, gml_attention_problem, &
+                gml_attention_merge_problem
             type(gml_context_options), intent(in) :: options
             type(gml_gemm_problem), intent(in) :: gemm
             type(gml_softmax_problem), intent(in) :: softmax
             type(gml_attention_problem), intent(in) :: attention
+            type(gml_attention_merge_problem), intent(in) :: merging
         end function
         integer(c_int) function check_constants(x, n) bind(c)
             import :: c_int
@@ -41,11 +47,12 @@ program fortran_layout
     type(gml_gemm_problem) :: gemm
     type(gml_softmax_problem) :: softmax
     type(gml_attention_problem) :: attention
+    type(gml_attention_merge_problem) :: merging
     type(c_ptr) :: context = c_null_ptr
     character(16, c_char), target :: isa
     integer :: i
 
-    call demand(check_defaults(options, gemm, softmax, attention), "defaults")
+    call demand(check_defaults(options, gemm, softmax, attention, merging), "defaults")
 
     options%threads = 1
     options%reserved = 2
@@ -89,21 +96,35 @@ program fortran_layout
     gemm%label = place(30)
     call demand(check_gemm(gemm), "gml_gemm_problem")
 
-    softmax%rows = 1
-    softmax%cols = 2
-    softmax%x = place(3)
-    softmax%x_stride = 4
-    softmax%y = place(5)
-    softmax%y_stride = 6
-    softmax%bias = place(7)
-    softmax%bias_stride = 8
-    softmax%keep = place(9)
-    softmax%keep_stride = 10
-    softmax%scale = 11
-    softmax%causal = 12
-    softmax%causal_offset = 13
-    softmax%threads = 14
-    softmax%reserved = 15
+    softmax%batch = 1
+    softmax%rows = 2
+    softmax%cols = 3
+    softmax%x = place(4)
+    softmax%x_stride = 5
+    softmax%x_col_stride = 6
+    softmax%x_batch_stride = 7
+    softmax%y = place(8)
+    softmax%y_stride = 9
+    softmax%y_col_stride = 10
+    softmax%y_batch_stride = 11
+    softmax%bias = place(12)
+    softmax%bias_stride = 13
+    softmax%bias_batch_stride = 14
+    softmax%keep = place(15)
+    softmax%keep_stride = 16
+    softmax%keep_batch_stride = 17
+    softmax%lse = place(18)
+    softmax%lse_stride = 19
+    softmax%lse_batch_stride = 20
+    softmax%alibi = place(21)
+    softmax%sinks = place(22)
+    softmax%causal_offset = 23
+    softmax%causal = 24
+    softmax%scale = 25
+    softmax%softcap = 26
+    softmax%log = 27
+    softmax%threads = 28
+    softmax%reserved = 29
     call demand(check_softmax(softmax), "gml_softmax_problem")
 
     attention%batch = 1
@@ -117,22 +138,52 @@ program fortran_layout
     attention%q_stride = [9, 10, 11]
     attention%k = place(12)
     attention%k_stride = [13, 14, 15]
-    attention%v = place(16)
-    attention%v_stride = [17, 18, 19]
-    attention%o = place(20)
-    attention%o_stride = [21, 22, 23]
-    attention%lse = place(24)
-    attention%lse_stride = [25, 26, 27]
-    attention%bias = place(28)
-    attention%bias_stride = [29, 30, 31, 32]
-    attention%keep = place(33)
-    attention%keep_stride = [34, 35, 36, 37]
-    attention%scale = 38
-    attention%causal = 39
-    attention%causal_offset = 40
-    attention%threads = 41
-    attention%reserved = 42
+    attention%k_dim_stride = 16
+    attention%v = place(17)
+    attention%v_stride = [18, 19, 20]
+    attention%o = place(21)
+    attention%o_stride = [22, 23, 24]
+    attention%lse = place(25)
+    attention%lse_stride = [26, 27, 28]
+    attention%weights = place(29)
+    attention%weights_stride = [30, 31, 32, 33]
+    attention%bias = place(34)
+    attention%bias_stride = [35, 36, 37, 38]
+    attention%keep = place(39)
+    attention%keep_stride = [40, 41, 42, 43]
+    attention%kv_lengths = place(44)
+    attention%prefix = place(45)
+    attention%q_document = place(46)
+    attention%q_document_stride = 47
+    attention%kv_document = place(48)
+    attention%kv_document_stride = 49
+    attention%alibi = place(50)
+    attention%sinks = place(51)
+    attention%window_left = 52
+    attention%window_right = 53
+    attention%causal_offset = 54
+    attention%causal = 55
+    attention%scale = 56
+    attention%softcap = 57
+    attention%threads = 58
     call demand(check_attention(attention), "gml_attention_problem")
+
+    merging%parts = 1
+    merging%batch = 2
+    merging%heads = 3
+    merging%q_len = 4
+    merging%v_head_dim = 5
+    merging%o_parts = place(6)
+    merging%o_parts_stride = [7, 8, 9, 10]
+    merging%lse_parts = place(11)
+    merging%lse_parts_stride = [12, 13, 14, 15]
+    merging%o = place(16)
+    merging%o_stride = [17, 18, 19]
+    merging%lse = place(20)
+    merging%lse_stride = [21, 22, 23]
+    merging%threads = 24
+    merging%reserved = 25
+    call demand(check_merging(merging), "gml_attention_merge_problem")
 
     call demand(check_constants([ &
         GML_OK, GML_ERR_ARGUMENT, GML_ERR_OVERLAP, GML_ERR_DESCRIPTOR, GML_ERR_ISA, GML_ERR_MEMORY, GML_F32, GML_F64, &

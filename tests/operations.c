@@ -21,6 +21,7 @@ enum {
     KV = 300, /* three blocks of KB0 */
     DIM = 24,
     V_DIM = 20,
+    MERGED = 600, /* queries of a merge */
     POOL = 1 << 18
 };
 
@@ -28,6 +29,8 @@ static float *pool;     /* in [-1, 1) */
 static double *doubles; /* the same   */
 static float *denormal; /* the same, near the smallest normal number */
 static uint8_t *keep;
+static int32_t documents[KV + 16];
+static const float slopes[HEADS] = {0.5f, 0.25f, -0.125f, 0.0f};
 static float *expected[OPERATIONS];
 
 static gml_status gemm(gml_context *context, float *c)
@@ -283,6 +286,101 @@ static void specify_attention_denormal(float *o)
     spec_attention_f32(&p);
 }
 
+/* Every option, K with contiguous tokens, and the weights behind the logsumexps. */
+static gml_attention_problem attention_options_problem(float *o)
+{
+    static const int64_t lengths[BATCH] = {KV, 150}, prefix[BATCH] = {3, 0};
+    gml_attention_problem p = attention_problem(o);
+    p.scale = 4.0f;
+    p.k_stride[0] = KV_HEADS * DIM * KV, p.k_stride[1] = DIM * KV, p.k_stride[2] = 1;
+    p.k_dim_stride = KV;
+    p.weights = o + BATCH * HEADS * Q * (V_DIM + 1);
+    p.weights_stride[0] = HEADS * Q * KV, p.weights_stride[1] = Q * KV;
+    p.weights_stride[2] = KV, p.weights_stride[3] = 1;
+    p.bias = pool + 13;
+    p.bias_stride[1] = KV, p.bias_stride[3] = 1;
+    p.kv_lengths = lengths;
+    p.prefix = prefix;
+    p.q_document = documents;
+    p.kv_document = documents + 5;
+    p.kv_document_stride = 7;
+    p.alibi = slopes;
+    p.sinks = pool + 19;
+    p.window_left = 140;
+    p.window_right = 20;
+    p.softcap = 5.0f;
+    return p;
+}
+
+static gml_status attention_options(gml_context *context, float *o)
+{
+    const gml_attention_problem p = attention_options_problem(o);
+    return gml_attention_f32(context, &p);
+}
+
+static void specify_attention_options(float *o)
+{
+    const gml_attention_problem p = attention_options_problem(o);
+    spec_attention_f32(&p);
+}
+
+/* A step of decoding, two queries to each head. */
+static gml_attention_problem attention_few_problem(float *o)
+{
+    gml_attention_problem p = attention_problem(o);
+    p.q_len = 2;
+    p.lse = o + BATCH * HEADS * 2 * V_DIM;
+    p.o_stride[0] = HEADS * 2 * V_DIM;
+    p.lse_stride[0] = HEADS * 2, p.lse_stride[1] = 2;
+    p.causal = GML_CAUSAL_BOTTOM_RIGHT;
+    p.sinks = pool + 19;
+    return p;
+}
+
+static gml_status attention_few(gml_context *context, float *o)
+{
+    const gml_attention_problem p = attention_few_problem(o);
+    return gml_attention_f32(context, &p);
+}
+
+static void specify_attention_few(float *o)
+{
+    const gml_attention_problem p = attention_few_problem(o);
+    spec_attention_f32(&p);
+}
+
+/* Enough rows for two threads, and outputs that are denormal when they are weighed. */
+static gml_attention_merge_problem merge_problem(float *o)
+{
+    gml_attention_merge_problem p = GML_ATTENTION_MERGE_PROBLEM_INIT;
+    p.parts = 3;
+    p.batch = BATCH, p.heads = HEADS, p.q_len = MERGED;
+    p.v_head_dim = V_DIM;
+    p.o_parts = denormal;
+    p.o_parts_stride[0] = 31, p.o_parts_stride[1] = HEADS * MERGED * V_DIM;
+    p.o_parts_stride[2] = V_DIM, p.o_parts_stride[3] = HEADS * V_DIM;
+    p.lse_parts = pool;
+    p.lse_parts_stride[0] = 17, p.lse_parts_stride[1] = HEADS * MERGED;
+    p.lse_parts_stride[2] = MERGED, p.lse_parts_stride[3] = 1;
+    p.o = o;
+    p.o_stride[0] = HEADS * MERGED * V_DIM, p.o_stride[1] = MERGED * V_DIM, p.o_stride[2] = V_DIM;
+    p.lse = o + BATCH * HEADS * MERGED * V_DIM;
+    p.lse_stride[0] = HEADS * MERGED, p.lse_stride[1] = MERGED, p.lse_stride[2] = 1;
+    return p;
+}
+
+static gml_status attention_merge(gml_context *context, float *o)
+{
+    const gml_attention_merge_problem p = merge_problem(o);
+    return gml_attention_merge_f32(context, &p);
+}
+
+static void specify_attention_merge(float *o)
+{
+    const gml_attention_merge_problem p = merge_problem(o);
+    spec_attention_merge_f32(&p);
+}
+
 #define ATTENTION_FLOATS (BATCH * HEADS * Q * (V_DIM + 1))
 
 const operation operations[OPERATIONS] = {
@@ -300,6 +398,11 @@ const operation operations[OPERATIONS] = {
     {"attention", ATTENTION_FLOATS, false, attention, specify_attention},
     {"attention masked", ATTENTION_FLOATS, false, attention_masked, specify_attention_masked},
     {"attention denormal", ATTENTION_FLOATS, false, attention_denormal, specify_attention_denormal},
+    {"attention options", ATTENTION_FLOATS + (size_t)BATCH *HEADS *Q *KV, false, attention_options,
+     specify_attention_options},
+    {"attention few", (size_t)BATCH *HEADS * 2 * (V_DIM + 1), false, attention_few, specify_attention_few},
+    {"attention merge", (size_t)BATCH *HEADS *MERGED *(V_DIM + 1), false, attention_merge,
+     specify_attention_merge},
 };
 
 static void *allocate(size_t count, size_t bytes)
@@ -327,6 +430,8 @@ void operations_prepare(void)
         keep[i] = state % 7 != 0;
     }
     memset(keep + KV, 0, KV); /* the second batch entry of the masked attention sees nothing */
+    for (int j = 0; j < KV + 16; j++)
+        documents[j] = j / 120 - 1;
     for (int i = 0; i < OPERATIONS; i++) {
         expected[i] = allocate(operations[i].floats, sizeof *expected[i]);
         operations[i].specify(expected[i]);

@@ -19,7 +19,7 @@ typedef struct operation {
     void (*specify)(float *result);
 } operation;
 
-enum { OPERATIONS = 14 };
+enum { OPERATIONS = 17 };
 extern const operation operations[OPERATIONS];
 
 /* Makes the operands and the results of the specification; once in a process, before the first operation_right.

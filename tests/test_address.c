@@ -112,6 +112,36 @@ static void attention(gml_context *context, const char *isa)
     compare_and_free(&o, "attention", isa);
 }
 
+/* K and the weights with contiguous keys, and dimensions or queries far apart. */
+static void attention_transposed(gml_context *context, const char *isa)
+{
+    matrix k, weights;
+    float q[ROWS * ROWS], v[DIM * ROWS], o[ROWS * ROWS], o_near[ROWS * ROWS];
+    make(&k, 1);
+    make(&weights, 2);
+    for (int i = 0; i < ROWS * ROWS; i++)
+        q[i] = k.near[i];
+    for (int i = 0; i < DIM * ROWS; i++)
+        v[i] = weights.near[i];
+    gml_attention_problem p = GML_ATTENTION_PROBLEM_INIT;
+    p.batch = p.heads = p.kv_heads = 1;
+    p.q_len = p.head_dim = p.v_head_dim = ROWS;
+    p.kv_len = DIM;
+    p.q = q, p.v = v;
+    p.q_stride[2] = p.v_stride[2] = p.o_stride[2] = ROWS;
+    p.k_stride[2] = p.weights_stride[3] = 1;
+    p.window_left = 3;
+    p.k = k.far, p.o = o, p.weights = weights.far;
+    p.k_dim_stride = p.weights_stride[2] = FAR;
+    ck_assert_int_eq(gml_attention_f32(context, &p), GML_OK);
+    p.k = k.near, p.o = o_near, p.weights = weights.near;
+    p.k_dim_stride = p.weights_stride[2] = DIM;
+    ck_assert_int_eq(gml_attention_f32(context, &p), GML_OK);
+    ck_assert_mem_eq(o, o_near, sizeof o);
+    compare_and_free(&k, "attention, transposed", isa);
+    compare_and_free(&weights, "attention, transposed", isa);
+}
+
 START_TEST(strides_beyond_32_bits)
 {
     const char *isa;
@@ -125,6 +155,7 @@ START_TEST(strides_beyond_32_bits)
         gemm(context, isa);
         softmax(context, isa);
         attention(context, isa);
+        attention_transposed(context, isa);
         gml_context_destroy(context);
     }
 }

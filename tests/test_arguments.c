@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Bad arguments of the operations: each gives its status and a sentence that names function, argument and value, and
+ * Bad arguments of GEMM's simple calls and of softmax: each gives its status and a sentence that names function, argument and value, and
  * touches no byte. What looks bad and is legal (empty problems with NULL, interleaved blocks) is accepted.
  */
 #include "proof/generate.h"
 #include "tests/refusal.h"
-#include <limits.h>
 #include <math.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -190,12 +189,15 @@ START_TEST(softmax_refuses)
 {
     fill();
     expect_refusal(gml_softmax_f32(NULL, NULL), GML_ERR_ARGUMENT, "gml_softmax_f32: problem is NULL");
+    SOFTMAX_REFUSES(batch, -1, ARGUMENT, "batch is -1, must be at least 0");
     SOFTMAX_REFUSES(rows, -1, ARGUMENT, "rows is -1, must be at least 0");
     SOFTMAX_REFUSES(cols, -3, ARGUMENT, "cols is -3, must be at least 0");
     SOFTMAX_REFUSES(x, NULL, ARGUMENT, "x is NULL, but its extents describe elements");
     SOFTMAX_REFUSES(y, NULL, ARGUMENT, "y is NULL, but its extents describe elements");
-    SOFTMAX_REFUSES(x_stride, 4, ARGUMENT, "x_stride is 4, must be at least 5, the extent of a row of x");
-    SOFTMAX_REFUSES(y_stride, 0, ARGUMENT, "y_stride is 0, must be at least 5, the extent of a row of y");
+    SOFTMAX_REFUSES(x_stride, 4, ARGUMENT,
+                    "x_stride is 4, must be at least 5, which the smaller strides of x span");
+    SOFTMAX_REFUSES(y_stride, 0, ARGUMENT,
+                    "y_stride is 0, must be at least 1, which the smaller strides of y span");
     SOFTMAX_REFUSES(y_stride, -6, ARGUMENT, "y_stride is -6, must not be negative");
     SOFTMAX_REFUSES_2(bias, b, bias_stride, 4, ARGUMENT,
                       "bias_stride is 4, must be at least 5, the extent of a row of bias");
@@ -209,6 +211,20 @@ START_TEST(softmax_refuses)
     SOFTMAX_REFUSES(causal, -1, ARGUMENT, "causal is -1, must be a gml_causal, 0 to 3");
     SOFTMAX_REFUSES(causal_offset, 1, ARGUMENT,
                     "causal_offset is 1, must be 0 unless causal is GML_CAUSAL_OFFSET");
+    SOFTMAX_REFUSES(softcap, -1, ARGUMENT, "softcap is -1, must be 0, or in [2^-100, 2^100]");
+    SOFTMAX_REFUSES(softcap, 0x1p-101f, ARGUMENT, "softcap is 3.9443e-31, must be 0, or in [2^-100, 2^100]");
+    SOFTMAX_REFUSES(softcap, NAN, ARGUMENT, "softcap is nan, must be 0, or in [2^-100, 2^100]");
+    SOFTMAX_REFUSES(log, 2, ARGUMENT, "log is 2, must be at most 1");
+    SOFTMAX_REFUSES(x_col_stride, -1, ARGUMENT, "x_col_stride is -1, must not be negative");
+    SOFTMAX_REFUSES(y_col_stride, 2, ARGUMENT,
+                    "y_stride is 6, must be at least 9, which the smaller strides of y span");
+    SOFTMAX_REFUSES_2(batch, 2, y_batch_stride, -1, ARGUMENT, "y_batch_stride is -1, must not be negative");
+    SOFTMAX_REFUSES_2(lse, memory + 2048, lse_stride, 0, ARGUMENT,
+                      "lse_stride is 0, must be at least 1, which the smaller strides of lse span");
+    SOFTMAX_REFUSES_2(lse, c, lse_stride, 1, OVERLAP, "lse overlaps y");
+    SOFTMAX_REFUSES_2(lse, memory, lse_stride, 5, OVERLAP, "lse overlaps x");
+    SOFTMAX_REFUSES(alibi, c, OVERLAP, "y overlaps alibi");
+    SOFTMAX_REFUSES(sinks, c, OVERLAP, "y overlaps sinks");
     SOFTMAX_REFUSES(threads, -1, ARGUMENT, "threads is -1, must be at least 0");
     SOFTMAX_REFUSES(threads, 1025, ARGUMENT, "threads is 1025, must be at most 1024");
     SOFTMAX_REFUSES(reserved, 7, ARGUMENT, "reserved is 7, must be 0");
@@ -248,135 +264,9 @@ START_TEST(softmax_accepts)
 }
 END_TEST
 
-/* Attention */
-
-enum { HEADS = 4, KV_HEADS = 2, Q = 3, KV = 5, DIM = 4, V_DIM = 2 };
-
-static gml_attention_problem good_attention(void)
-{
-    gml_attention_problem p = GML_ATTENTION_PROBLEM_INIT;
-    p.batch = 1;
-    p.heads = HEADS;
-    p.kv_heads = KV_HEADS;
-    p.q_len = Q;
-    p.kv_len = KV;
-    p.head_dim = DIM;
-    p.v_head_dim = V_DIM;
-    p.q = a;
-    p.q_stride[0] = HEADS * Q * DIM, p.q_stride[1] = Q * DIM, p.q_stride[2] = DIM;
-    p.k = b;
-    p.k_stride[0] = KV_HEADS * KV * DIM, p.k_stride[1] = KV * DIM, p.k_stride[2] = DIM;
-    p.v = b + 256;
-    p.v_stride[0] = KV_HEADS * KV * V_DIM, p.v_stride[1] = KV * V_DIM, p.v_stride[2] = V_DIM;
-    p.o = c;
-    p.o_stride[0] = HEADS * Q * V_DIM, p.o_stride[1] = Q * V_DIM, p.o_stride[2] = V_DIM;
-    return p;
-}
-
-#define ATTENTION_REFUSES(member, value, status, text)                                                       \
-    do {                                                                                                     \
-        gml_attention_problem p = good_attention();                                                          \
-        p.member = value;                                                                                    \
-        expect_refusal(gml_attention_f32(NULL, &p), GML_ERR_##status, "gml_attention_f32: " text);           \
-    } while (0)
-
-START_TEST(attention_refuses)
-{
-    fill();
-    expect_refusal(gml_attention_f32(NULL, NULL), GML_ERR_ARGUMENT, "gml_attention_f32: problem is NULL");
-    ATTENTION_REFUSES(batch, -1, ARGUMENT, "batch is -1, must be at least 0");
-    ATTENTION_REFUSES(heads, -4, ARGUMENT, "heads is -4, must be at least 0");
-    ATTENTION_REFUSES(kv_heads, 0, ARGUMENT, "kv_heads is 0, must be at least 1");
-    ATTENTION_REFUSES(kv_heads, 3, ARGUMENT, "heads is 4, must be a multiple of kv_heads = 3");
-    ATTENTION_REFUSES(q_len, -1, ARGUMENT, "q_len is -1, must be at least 0");
-    ATTENTION_REFUSES(kv_len, -1, ARGUMENT, "kv_len is -1, must be at least 0");
-    ATTENTION_REFUSES(head_dim, 0, ARGUMENT, "head_dim is 0, must be at least 1");
-    ATTENTION_REFUSES(v_head_dim, 0, ARGUMENT, "v_head_dim is 0, must be at least 1");
-    ATTENTION_REFUSES(q, NULL, ARGUMENT, "q is NULL, but its extents describe elements");
-    ATTENTION_REFUSES(k, NULL, ARGUMENT, "k is NULL, but its extents describe elements");
-    ATTENTION_REFUSES(v, NULL, ARGUMENT, "v is NULL, but its extents describe elements");
-    ATTENTION_REFUSES(o, NULL, ARGUMENT, "o is NULL, but its extents describe elements");
-    ATTENTION_REFUSES(q_stride[2], 3, ARGUMENT,
-                      "q_stride[2] is 3, must be at least 4, the extent of a row of q");
-    ATTENTION_REFUSES(k_stride[2], 0, ARGUMENT,
-                      "k_stride[2] is 0, must be at least 4, the extent of a row of k");
-    ATTENTION_REFUSES(v_stride[2], 1, ARGUMENT,
-                      "v_stride[2] is 1, must be at least 2, the extent of a row of v");
-    ATTENTION_REFUSES(k_stride[1], -1, ARGUMENT, "k_stride[1] is -1, must not be negative");
-    ATTENTION_REFUSES(o_stride[1], 5, ARGUMENT,
-                      "o_stride[1] is 5, must be at least 6, which the smaller strides of o span");
-    ATTENTION_REFUSES(o_stride[2], 1, ARGUMENT,
-                      "o_stride[2] is 1, must be at least 2, which the smaller strides of o span");
-    ATTENTION_REFUSES(q_stride[1], INT64_MAX, ARGUMENT,
-                      "the extents and strides of q exceed the address space");
-    ATTENTION_REFUSES(kv_len, INT64_MAX / 8, ARGUMENT,
-                      "the extents and strides of k exceed the address space");
-    ATTENTION_REFUSES(scale, -INFINITY, ARGUMENT, "scale is -inf, must be finite");
-    ATTENTION_REFUSES(causal, 9, ARGUMENT, "causal is 9, must be a gml_causal, 0 to 3");
-    ATTENTION_REFUSES(causal_offset, -1, ARGUMENT,
-                      "causal_offset is -1, must be 0 unless causal is GML_CAUSAL_OFFSET");
-    ATTENTION_REFUSES(threads, INT_MIN, ARGUMENT, "threads is -2147483648, must be at least 0");
-    ATTENTION_REFUSES(reserved, 1, ARGUMENT, "reserved is 1, must be 0");
-    ATTENTION_REFUSES(o, memory, OVERLAP, "o overlaps q"); /* not in place: the dimensions differ */
-    ATTENTION_REFUSES(o, memory + 1024 + 8, OVERLAP, "o overlaps k");
-    ATTENTION_REFUSES(o, memory + 1024 + 256, OVERLAP, "o overlaps v");
-    ATTENTION_REFUSES(bias, memory + 2048, OVERLAP, "o overlaps bias");
-    ATTENTION_REFUSES(keep, (const uint8_t *)(memory + 2048), OVERLAP, "o overlaps keep");
-
-    gml_attention_problem p = good_attention();
-    p.lse = c;
-    p.lse_stride[0] = HEADS * Q, p.lse_stride[1] = Q, p.lse_stride[2] = 1;
-    expect_refusal(gml_attention_f32(NULL, &p), GML_ERR_OVERLAP, "gml_attention_f32: o overlaps lse");
-    p.lse = a;
-    expect_refusal(gml_attention_f32(NULL, &p), GML_ERR_OVERLAP, "gml_attention_f32: lse overlaps q");
-    p.lse = d;
-    p.lse_stride[1] = 0;
-    expect_refusal(
-        gml_attention_f32(NULL, &p), GML_ERR_ARGUMENT,
-        "gml_attention_f32: lse_stride[1] is 0, must be at least 1, which the smaller strides of lse span");
-}
-END_TEST
-
-START_TEST(attention_accepts)
-{
-    fill();
-    gml_attention_problem p = GML_ATTENTION_PROBLEM_INIT;
-    p.head_dim = p.v_head_dim = 1;
-    ck_assert_int_eq(gml_attention_f32(NULL, &p), GML_OK); /* nothing of nothing */
-    ck_assert_mem_eq(memory, before, sizeof memory);
-
-    p = good_attention();
-    p.kv_len = 0; /* no keys: zeros, and k and v may be anything */
-    p.k = p.v = NULL;
-    p.lse = d;
-    p.lse_stride[0] = HEADS * Q, p.lse_stride[1] = Q, p.lse_stride[2] = 1;
-    ck_assert_int_eq(gml_attention_f32(NULL, &p), GML_OK);
-    for (int i = 0; i < HEADS * Q * V_DIM; i++)
-        ck_assert(p.o[i] == 0.0f && !signbit(p.o[i]));
-    for (int i = 0; i < HEADS * Q; i++)
-        ck_assert(p.lse[i] == -INFINITY);
-
-    p = good_attention();
-    p.k_stride[0] = p.k_stride[1] = p.v_stride[0] = p.v_stride[1] = 0; /* broadcast */
-    ck_assert_int_eq(gml_attention_f32(NULL, &p), GML_OK);
-
-    p = good_attention();
-    p.v = p.k; /* inputs may share elements */
-    ck_assert_int_eq(gml_attention_f32(NULL, &p), GML_OK);
-
-    p = good_attention();
-    p.v_head_dim = DIM;
-    p.v_stride[0] = KV_HEADS * KV * DIM, p.v_stride[1] = KV * DIM, p.v_stride[2] = DIM;
-    p.o = a; /* in place */
-    memcpy(p.o_stride, p.q_stride, sizeof p.o_stride);
-    ck_assert_int_eq(gml_attention_f32(NULL, &p), GML_OK);
-}
-END_TEST
-
 int main(void)
 {
     return suite_run("arguments", 60,
                      (const TTest *const[]){gemm_refuses, gemm_accepts, overlap_is_decided_right,
-                                            softmax_refuses, softmax_accepts, attention_refuses,
-                                            attention_accepts, NULL});
+                                            softmax_refuses, softmax_accepts, NULL});
 }

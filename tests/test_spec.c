@@ -3,6 +3,7 @@
  * The specification against double precision and against values known without it.
  */
 #include "kernels/arithmetic.h"
+#include "proof/compare.h"
 #include "proof/generate.h"
 #include "proof/proof.h"
 #include "proof/sha256.h"
@@ -65,6 +66,22 @@ START_TEST(exp_against_double)
     ck_assert(spec_exp_f32(GML_EXP_LOW) > 0.0f && spec_exp_f32(nextafterf(GML_EXP_LOW, -INFINITY)) == 0.0f);
     ck_assert(spec_exp_f32(-INFINITY) == 0.0f && spec_exp_f32(-0x1.fffffep127f) == 0.0f);
     ck_assert(isnan(spec_exp_f32(NAN)));
+}
+END_TEST
+
+START_TEST(tanh_against_double)
+{
+    const uint32_t split = proof_bits(GML_TANH_SPLIT), infinity = proof_bits(INFINITY),
+                   sign = UINT32_C(0x80000000);
+    ck_assert(proof_tanh_error(1, 1021, split / 1021) <= 0.73);
+    ck_assert(proof_tanh_error(sign + 1, 1021, split / 1021) <= 0.73);
+    ck_assert(proof_tanh_error(split - (1 << 22), 1, 1 << 22) <= 0.73);
+    ck_assert(proof_tanh_error(split, 13, (infinity - split) / 13) <= 1.46);
+    ck_assert(proof_tanh_error(sign + split, 1021, (infinity - split) / 1021) <= 1.46);
+    ck_assert(spec_tanh_f32(INFINITY) == 1.0f && spec_tanh_f32(-INFINITY) == -1.0f &&
+              isnan(spec_tanh_f32(NAN)));
+    ck_assert(proof_bits(spec_tanh_f32(0.0f)) == 0 && proof_bits(spec_tanh_f32(-0.0f)) == 0);
+    ck_assert(spec_tanh_f32(0x1p-149f) == 0x1p-149f && spec_tanh_f32(0x1.fffffep127f) == 1.0f);
 }
 END_TEST
 
@@ -317,11 +334,12 @@ END_TEST
 
 int main(void)
 {
-    return suite_run("spec", 120,
-                     (const TTest *const[]){
-                         sha256_of_the_standard, exp2_at_its_edges, exp2_is_within_one_unit,
-                         exp_against_double, log2_against_double, sums_have_lanes_and_a_tree,
-                         gemm_against_double, gemm_f64_against_long_double, gemm_has_blocks_and_fused_steps,
-                         biases_come_in_order, activations_at_their_edges, activations_against_double,
-                         gemm_corners, softmax_against_double, attention_against_double, NULL});
+    return suite_run(
+        "spec", 120,
+        (const TTest *const[]){sha256_of_the_standard, exp2_at_its_edges, exp2_is_within_one_unit,
+                               exp_against_double, tanh_against_double, log2_against_double,
+                               sums_have_lanes_and_a_tree, gemm_against_double, gemm_f64_against_long_double,
+                               gemm_has_blocks_and_fused_steps, biases_come_in_order,
+                               activations_at_their_edges, activations_against_double, gemm_corners,
+                               softmax_against_double, attention_against_double, NULL});
 }

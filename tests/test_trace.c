@@ -83,6 +83,31 @@ static void call_others(void)
     p.o = c, p.o_stride[1] = 6, p.o_stride[2] = 2;
     p.causal = GML_CAUSAL_TOP_LEFT;
     gml_attention_f32(NULL, &p);
+
+    static const int64_t lengths[1] = {3}, prefix[1] = {1};
+    static const int32_t q_document[3], kv_document[4];
+    static const float heads[2] = {0.5f, 0.25f};
+    p.kv_lengths = lengths, p.prefix = prefix;
+    p.q_document = q_document, p.kv_document = kv_document;
+    p.alibi = p.sinks = heads;
+    p.window_left = 7, p.window_right = 2;
+    p.softcap = 2.5f;
+    p.causal = GML_CAUSAL_NONE;
+    p.k_dim_stride = 4, p.k_stride[2] = 1;
+    p.lse = a + 1000, p.lse_stride[1] = 3, p.lse_stride[2] = 1;
+    p.weights = a + 2000, p.weights_stride[1] = 12, p.weights_stride[2] = 4, p.weights_stride[3] = 1;
+    gml_attention_f32(NULL, &p);
+
+    gml_attention_merge_problem m = GML_ATTENTION_MERGE_PROBLEM_INIT;
+    m.parts = 2, m.batch = 1, m.heads = 2, m.q_len = 3, m.v_head_dim = 4;
+    m.o_parts = a, m.o_parts_stride[0] = 24, m.o_parts_stride[2] = 12, m.o_parts_stride[3] = 4;
+    m.lse_parts = b, m.lse_parts_stride[0] = 6, m.lse_parts_stride[2] = 3, m.lse_parts_stride[3] = 1;
+    m.o = c, m.o_stride[1] = 12, m.o_stride[2] = 4;
+    gml_attention_merge_f32(NULL, &m);
+
+    m.q_len = p.q_len = 0; /* nothing is said of nothing */
+    gml_attention_f32(NULL, &p);
+    gml_attention_merge_f32(NULL, &m);
 }
 
 static void *call_often(void *argument)
@@ -210,11 +235,20 @@ END_TEST
 START_TEST(other_operations)
 {
     static const char *const lines[] = {
-        HEAD "gml_softmax_f32 label=- type=f32 rows=3 cols=7 x_stride=8 y_stride=9 scale=0\\.5 bias=0 keep=0 "
-             "causal=0 path=rows kernel=softmax_f32_[a-z0-9]+" TAIL,
         HEAD
-        "gml_attention_f32 label=- type=f32 batch=1 heads=2 kv_heads=1 q_len=3 kv_len=4 head_dim=4 "
-        "v_head_dim=2 scale=0\\.5 bias=0 keep=0 causal=1 path=strips kernel=attention_f32_[a-z0-9_]+" TAIL,
+        "gml_softmax_f32 label=- type=f32 batch=1 rows=3 cols=7 x_stride=8 x_col_stride=0 x_batch_stride=0 "
+        "y_stride=9 y_col_stride=0 y_batch_stride=0 scale=0\\.5 softcap=0 bias=0 keep=0 causal=0 alibi=0 "
+        "sinks=0 log=0 lse=0 path=rows kernel=softmax_f32_[a-z0-9]+" TAIL,
+        HEAD "gml_attention_f32 label=- type=f32 batch=1 heads=2 kv_heads=1 q_len=3 kv_len=4 head_dim=4 "
+             "v_head_dim=2 k_dim_stride=0 window_left=0 window_right=0 scale=0\\.5 softcap=0 bias=0 keep=0 "
+             "causal=1 kv_lengths=0 prefix=0 documents=0 alibi=0 sinks=0 weights=0 lse=0 path=[a-z]+ "
+             "kernel=attention_[a-z0-9_]+" TAIL,
+        HEAD
+        "gml_attention_f32 label=- type=f32 .* k_dim_stride=4 window_left=7 window_right=2 scale=0\\.5 "
+        "softcap=2\\.5 bias=0 keep=0 causal=0 kv_lengths=1 prefix=1 documents=1 alibi=1 sinks=1 weights=1 "
+        "lse=1 path=[a-z]+ kernel=attention_[a-z0-9_]+" TAIL,
+        HEAD "gml_attention_merge_f32 label=- type=f32 parts=2 batch=1 heads=2 q_len=3 v_head_dim=4 lse=0 "
+             "path=rows kernel=attention_row_f32_[a-z0-9]+" TAIL,
         NULL,
     };
     run("others", "1");
