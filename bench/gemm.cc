@@ -2,19 +2,15 @@
  *
  * gemmule_bench_gemm: GEMM beside other libraries, in one process and in turns (docs/benchmarking.md).
  */
+#include "bench/command.h"
 #include "bench/gemm_report.h"
 #include "bench/gemm_suite.h"
 #include "bench/gemm_sweep.h"
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
-#include <fnmatch.h>
 #include <getopt.h>
 #include <iterator>
-#include <sstream>
-extern "C" {
-#include "src/core/cpu.h"
-}
 
 namespace bench
 {
@@ -57,24 +53,6 @@ struct Options {
     int threads = 1, repetitions = 0, sizes = 520;
     std::vector<std::pair<std::string, std::string>> peers;
 };
-
-std::vector<std::string> split(const std::string &text)
-{
-    std::vector<std::string> parts;
-    std::istringstream stream(text);
-    for (std::string part; std::getline(stream, part, ',');)
-        parts.push_back(part);
-    return parts;
-}
-
-int number(const std::string &option, const char *text, int most)
-{
-    char *end;
-    const long value = std::strtol(text, &end, 10);
-    if (end == text || *end || value < 1 || value > most)
-        throw Failure("--" + option + " is a number from 1 to " + std::to_string(most));
-    return int(value);
-}
 
 Options parse(int argc, char **argv)
 {
@@ -146,13 +124,6 @@ Options parse(int argc, char **argv)
     return options;
 }
 
-bool matches(const std::vector<std::string> &patterns, const std::string &text)
-{
-    return patterns.empty() || std::any_of(patterns.begin(), patterns.end(), [&](const std::string &pattern) {
-               return fnmatch(pattern.c_str(), text.c_str(), 0) == 0;
-           });
-}
-
 /* What --shapes and --group leave of the suite, and then shapes that are not in it. */
 std::vector<Entry> selection(const Options &options)
 {
@@ -201,31 +172,15 @@ Subjects subjects_of(const Options &options, gml_context *context)
     return subjects;
 }
 
-double cache_bytes(int threads)
-{
-    gml_machine machine;
-    gml_machine_detect(&machine);
-    const gml_cache_budget budget = gml_cache_budget_of(&machine, threads);
-    return double(std::max(budget.l2, budget.l3)) * threads;
-}
-
 bool run(const Options &options)
 {
     /* Of libgemmule_blas as a peer; our own context is told. */
     setenv("GEMMULE_NUM_THREADS", std::to_string(options.threads).c_str(), 1);
-    gml_context_options chosen = GML_CONTEXT_OPTIONS_INIT;
-    chosen.threads = options.threads;
-    chosen.isa = options.isa.empty() ? nullptr : options.isa.c_str();
-    gml_context *context;
-    if (gml_context_create(&context, &chosen) != GML_OK) {
-        char sentence[256];
-        gml_last_error(sentence, sizeof sentence);
-        throw Failure(sentence);
-    }
+    const Context context = create_context(options.threads, options.isa);
     const std::vector<Entry> entries = selection(options);
-    const Subjects subjects = subjects_of(options, context);
+    const Subjects subjects = subjects_of(options, context.get());
     Settings settings;
-    settings.isa = gml_context_isa(context);
+    settings.isa = gml_context_isa(context.get());
     settings.threads = options.threads;
     settings.repetitions = options.repetitions ? options.repetitions : options.sweep ? 5 : 11;
     settings.cold = options.cold;
@@ -257,10 +212,5 @@ bool run(const Options &options)
 
 int main(int argc, char **argv)
 {
-    try {
-        return bench::run(bench::parse(argc, argv)) ? 0 : 1;
-    } catch (const std::exception &failure) {
-        std::fprintf(stderr, "gemmule_bench_gemm: %s\n", failure.what());
-        return 2;
-    }
+    return bench::finish("gemmule_bench_gemm", [=] { return bench::run(bench::parse(argc, argv)); });
 }

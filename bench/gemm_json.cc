@@ -2,8 +2,8 @@
  *
  * The results as one JSON object, with every sample, so that other statistics can be made of them later.
  */
+#include "bench/format.h"
 #include "bench/gemm_report.h"
-#include <cmath>
 #include <cstdio>
 
 namespace bench
@@ -11,42 +11,16 @@ namespace bench
 namespace
 {
 
-std::string quoted(const std::string &text)
-{
-    std::string json = "\"";
-    for (const char c : text) {
-        if (c == '"' || c == '\\')
-            json += '\\';
-        json += static_cast<unsigned char>(c) < ' ' ? ' ' : c;
-    }
-    return json + '"';
-}
-
-/* JSON has no infinities and no NaN. */
-std::string number(double value)
-{
-    char text[32];
-    std::snprintf(text, sizeof text, "%.9g", value);
-    return std::isfinite(value) ? text : "null";
-}
-
-std::string list(const std::vector<double> &values)
-{
-    std::string json = "[";
-    for (const double value : values)
-        json += (json.size() > 1 ? ", " : "") + number(value);
-    return json + "]";
-}
-
 void print_times(const Result &result, const Times &times)
 {
     std::printf("{\"subject\": %s, \"wrong\": %s, \"error\": %s, \"seconds\": %s",
-                quoted(times.subject->name).c_str(), times.wrong() ? "true" : "false",
-                number(times.error).c_str(), list(times.seconds).c_str());
+                json::quoted(times.subject->name).c_str(), times.wrong() ? "true" : "false",
+                json::number(times.error).c_str(), json::list(times.seconds).c_str());
     if (times.subject->ours)
         if (const auto c = compare(result, times))
-            std::printf(", \"peer\": %s, \"ratio\": %s, \"interval\": %s", quoted(c->peer->name).c_str(),
-                        number(c->ratio).c_str(), list({c->interval.low, c->interval.high}).c_str());
+            std::printf(", \"peer\": %s, \"ratio\": %s, \"interval\": %s",
+                        json::quoted(c->peer->name).c_str(), json::number(c->ratio.value).c_str(),
+                        json::list({c->ratio.interval.low, c->ratio.interval.high}).c_str());
     std::printf("}");
 }
 
@@ -58,14 +32,14 @@ int print_json(const Subjects &subjects, Type type, const Settings &settings,
     constexpr const char *KINDS[] = {"plain", "plan", "packed"};
     std::printf("{\"gemmule\": %s, \"isa\": %s, \"type\": \"%s\", \"threads\": %d, \"cold\": %s,\n"
                 " \"cache_bytes\": %s,\n \"subjects\": [",
-                quoted(gml_version()).c_str(), quoted(settings.isa).c_str(),
+                json::quoted(gml_version()).c_str(), json::quoted(settings.isa).c_str(),
                 type == Type::f32 ? "f32" : "f64", settings.threads, settings.cold ? "true" : "false",
-                number(settings.cache_bytes).c_str());
+                json::number(settings.cache_bytes).c_str());
     const char *separator = "\n  ";
     for (const auto &subject : subjects) {
         std::printf("%s{\"name\": %s, \"kind\": \"%s\", \"description\": %s, \"ours\": %s}", separator,
-                    quoted(subject->name).c_str(), KINDS[int(subject->kind)],
-                    quoted(subject->description).c_str(), subject->ours ? "true" : "false");
+                    json::quoted(subject->name).c_str(), KINDS[int(subject->kind)],
+                    json::quoted(subject->description).c_str(), subject->ours ? "true" : "false");
         separator = ",\n  ";
     }
     std::printf("],\n \"results\": [");
@@ -75,9 +49,9 @@ int print_json(const Subjects &subjects, Type type, const Settings &settings,
         const auto [m, n, k] = result.problem.shape;
         std::printf("%s{\"group\": %s, \"m\": %lld, \"n\": %lld, \"k\": %lld, \"transposed\": %s,\n"
                     "   \"fma_peak\": %s,\n   \"read_bandwidth\": %s,\n   \"times\": [",
-                    separator, quoted(group).c_str(), (long long)m, (long long)n, (long long)k,
-                    result.problem.transposed ? "true" : "false", list(result.peak).c_str(),
-                    list(result.read).c_str());
+                    separator, json::quoted(group).c_str(), (long long)m, (long long)n, (long long)k,
+                    result.problem.transposed ? "true" : "false", json::list(result.peak).c_str(),
+                    json::list(result.read).c_str());
         separator = ",\n  ";
         const char *between = "\n    ";
         for (const Times &times : result.times) {

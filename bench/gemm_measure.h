@@ -6,16 +6,13 @@
 #define GML_BENCH_GEMM_MEASURE_H
 
 #include "bench/gemm_subject.h"
+#include "bench/rounds.h"
 
 namespace bench
 {
 
-struct Settings {
-    std::string isa; /* whose FMA peak counts */
-    int threads = 1;
-    int repetitions = 11;
-    bool cold = false;        /* cycle through operands that exceed the last-level cache */
-    double cache_bytes = 0;   /* of the last level, of all threads together */
+struct Settings : Conditions {
+    bool cold = false; /* cycle through operands that exceed the last-level cache */
 };
 
 /* One subject on one problem. */

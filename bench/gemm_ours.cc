@@ -9,15 +9,6 @@ namespace bench
 namespace
 {
 
-void require(gml_status status)
-{
-    if (status == GML_OK)
-        return;
-    char sentence[256];
-    gml_last_error(sentence, sizeof sentence);
-    throw Failure(sentence);
-}
-
 template <class T, class Function>
 std::unique_ptr<Product> plain(Function gemm, gml_context *context, const Problem &problem,
                                const std::vector<Operands> &sets)

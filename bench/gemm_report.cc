@@ -3,7 +3,7 @@
  * The tables: subjects, one block for each problem, and the summary.
  */
 #include "bench/gemm_report.h"
-#include <cmath>
+#include "bench/format.h"
 #include <cstdio>
 #include <map>
 
@@ -26,15 +26,9 @@ std::string title(const Problem &problem)
     return (problem.type == Type::f32 ? "f32 " : "f64 ") + name(problem.shape) + ", " + stored(problem);
 }
 
-/* Of a few rounds there is no interval. */
 std::string text(const Comparison &comparison)
 {
-    char interval[64] = "", line[64];
-    if (std::isfinite(comparison.interval.high))
-        std::snprintf(interval, sizeof interval, " [%.3f, %.3f]", comparison.interval.low,
-                      comparison.interval.high);
-    std::snprintf(line, sizeof line, "%.3f%s of ", comparison.ratio, interval);
-    return line + comparison.peer->name;
+    return text(comparison.ratio) + " of " + comparison.peer->name;
 }
 
 /* The median over rounds of the part of the bound that a subject reaches. */
@@ -62,10 +56,7 @@ std::optional<Comparison> compare(const Result &result, const Times &ours)
             fastest = &times;
     if (!fastest || ours.seconds.empty())
         return std::nullopt;
-    std::vector<double> ratios;
-    for (size_t r = 0; r < ours.seconds.size(); r++)
-        ratios.push_back(fastest->seconds[r] / ours.seconds[r]);
-    return Comparison{fastest->subject, median(ratios), median_interval(ratios)};
+    return Comparison{fastest->subject, paired_ratio(fastest->seconds, ours.seconds)};
 }
 
 void print_subjects(const Subjects &subjects, Type type, const Settings &settings)
@@ -140,7 +131,7 @@ void print_means(const std::vector<Measured> &results)
             for (Mean *mean : {&row.means[times.subject], &all.means[times.subject]}) {
                 mean->fractions.push_back(of_bound(result, times));
                 if (comparison)
-                    mean->ratios.push_back(comparison->ratio);
+                    mean->ratios.push_back(comparison->ratio.value);
             }
         }
     }
@@ -173,7 +164,7 @@ void print_slower(const std::vector<Measured> &results)
     for (const auto &[group, result] : results)
         for (const Times &times : result.times) {
             const auto c = times.subject->ours ? compare(result, times) : std::nullopt;
-            if (!c || c->interval.high >= TIE)
+            if (!c || c->ratio.interval.high >= TIE)
                 continue;
             if (!any)
                 std::printf("\nSlower than a peer (the interval lies below %.2f)\n", TIE);

@@ -21,8 +21,7 @@ struct Measured {
  * ratios of each round. */
 struct Comparison {
     const Subject *peer;
-    double ratio;
-    Interval interval;
+    Ratio ratio;
 };
 std::optional<Comparison> compare(const Result &result, const Times &ours);
 

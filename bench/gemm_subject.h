@@ -6,12 +6,7 @@
 #ifndef GML_BENCH_GEMM_SUBJECT_H
 #define GML_BENCH_GEMM_SUBJECT_H
 
-#include <cstdint>
-#include <gemmule/gemmule.h>
-#include <memory>
-#include <stdexcept>
-#include <string>
-#include <utility>
+#include "bench/product.h"
 #include <vector>
 
 namespace bench
@@ -58,45 +53,6 @@ struct Operands {
 /* What a subject has done before its product is timed: nothing; all that follows from the problem but for the operands
  * (a plan, a kernel made for it); and that with B brought into the subject's own order. */
 enum class Kind { plain, plan, packed };
-
-/* An error that ends the program with its sentence. */
-struct Failure : std::runtime_error {
-    using std::runtime_error::runtime_error;
-};
-
-class Product
-{
-  public:
-    virtual ~Product() = default;
-    /* Multiplies `calls` times, on each set of operands in turn. */
-    virtual void run(int64_t calls) = 0;
-};
-
-/* A product that is call(i) for set i. The loop is compiled with the call in it, for products of a few nanoseconds. */
-template <class Call> class Repeated final : public Product
-{
-  public:
-    Repeated(size_t sets, Call call) : sets_(sets), call_(std::move(call))
-    {
-    }
-    void run(int64_t calls) override
-    {
-        for (; calls > 0; calls--) {
-            call_(next_);
-            if (++next_ == sets_)
-                next_ = 0;
-        }
-    }
-
-  private:
-    size_t sets_, next_ = 0;
-    Call call_;
-};
-
-template <class Call> std::unique_ptr<Product> repeat(size_t sets, Call call)
-{
-    return std::make_unique<Repeated<Call>>(sets, std::move(call));
-}
 
 class Subject
 {

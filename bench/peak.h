@@ -22,8 +22,8 @@ double peak_now(void);
 double peak_fma_f32(const char *isa, double seconds);
 double peak_fma_f64(const char *isa, double seconds);
 
-/* Bytes read per second in one pass over 64-byte aligned data, and bytes read plus written per second by memcpy,
- * each thread taking an equal part. */
+/* Bytes read per second in one pass over 64-byte aligned data, and bytes read plus written per second by a copy of such
+ * data with streaming stores, each thread taking an equal part. */
 double peak_read(const void *data, size_t bytes, int threads);
 double peak_copy(void *to, const void *from, size_t bytes, int threads);
 

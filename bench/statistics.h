@@ -57,6 +57,20 @@ inline Interval median_interval(std::vector<double> values)
     return j == 0 ? Interval{0, HUGE_VAL} : Interval{values[size_t(j - 1)], values[size_t(n - j)]};
 }
 
+/* How often one goes into the other: the median of the ratios of each round, and its interval. */
+struct Ratio {
+    double value;
+    Interval interval;
+};
+
+inline Ratio paired_ratio(const std::vector<double> &of, const std::vector<double> &to)
+{
+    std::vector<double> ratios;
+    for (size_t r = 0; r < of.size(); r++)
+        ratios.push_back(of[r] / to[r]);
+    return {median(ratios), median_interval(ratios)};
+}
+
 } // namespace bench
 
 #endif

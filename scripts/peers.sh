@@ -5,9 +5,11 @@
 # packages of PyPI into a virtual environment, packages of Debian 12 unpacked beside it. Nothing of the system changes,
 # and no rights are needed. About 1.3 GB; a second run installs nothing.
 #
-#   scripts/peers.sh DIR
-#
-# The standard output is the --peer options; how to configure and what to set is said on the standard error stream.
+#   scripts/peers.sh DIR                 the standard output is the --peer options; how to configure and what to set is
+#                                        said on the standard error stream
+#   scripts/peers.sh --attention DIR     PyTorch and onnxruntime, in a virtual environment of their own; the standard
+#                                        output is the Python that runs bench/peers/attention.py. About 5.5 GB, as PyPI's
+#                                        PyTorch brings what it needs for GPUs
 set -euo pipefail
 
 pypi=(scipy-openblas32==0.3.34.481.3)
@@ -15,9 +17,15 @@ pypi_x86_64=(mkl==2026.2.0 onednn-cpu-gomp==2023.2.0 onednn-devel-cpu-gomp==2023
 tools=(matplotlib==3.10.9) # of scripts/plot-sweep.py
 debian=(libopenblas0-pthread=0.3.21+ds-4 libblis4-pthread=0.9.0-1)
 debian_x86_64=(libxsmm-dev=1.17-2)
+attention=(torch==2.15.0 onnxruntime==1.31.1 onnx==1.23.2 numpy==2.4.6)
 
+for_attention=0
+if [[ ${1-} == --attention ]]; then
+    for_attention=1
+    shift
+fi
 if (($# != 1)) || [[ $1 == -* ]]; then
-    echo "usage: scripts/peers.sh DIR" >&2
+    echo "usage: scripts/peers.sh [--attention] DIR" >&2
     exit 2
 fi
 mkdir -p "$1"
@@ -28,11 +36,30 @@ if [[ $machine == x86_64 ]]; then
     debian+=("${debian_x86_64[@]}")
 fi
 
+# environment FOLDER PACKAGE...: a virtual environment with these packages.
+environment() {
+    local venv=$dir/$1
+    shift
+    rm -rf "$venv"
+    python3 -m venv "$venv"
+    "$venv/bin/pip" install -q --disable-pip-version-check "$@" >&2
+}
+
+if ((for_attention)); then
+    versions=$(printf '%s\n' "${attention[@]}")
+    if [[ ! -f $dir/versions-attention || $(<"$dir/versions-attention") != "$versions" ]]; then
+        rm -f "$dir/versions-attention"
+        environment attention "${attention[@]}"
+        echo "$versions" >"$dir/versions-attention"
+    fi
+    echo "$dir/attention/bin/python"
+    exit
+fi
+
 versions=$(printf '%s\n' "${pypi[@]}" "${tools[@]}" "${debian[@]}")
 if [[ ! -f $dir/versions || $(<"$dir/versions") != "$versions" ]]; then
-    rm -rf "$dir/venv" "$dir/debian" "$dir/versions"
-    python3 -m venv "$dir/venv"
-    "$dir/venv/bin/pip" install -q --disable-pip-version-check "${pypi[@]}" "${tools[@]}" >&2
+    rm -rf "$dir/debian" "$dir/versions"
+    environment venv "${pypi[@]}" "${tools[@]}"
     mkdir "$dir/debian"
     missing=()
     for package in "${debian[@]}"; do
