@@ -4,7 +4,9 @@
  */
 #include "cli/cli.h"
 #include "cli/json.h"
+#include "kernels/arithmetic.h"
 #include "proof/cases.h"
+#include "proof/compare.h"
 #include "proof/expected.h"
 #include "proof/proof.h"
 #include "src/core/select.h"
@@ -63,7 +65,7 @@ static bool all_expected(const proof_report *report)
 
 /* The largest errors over all arguments, in units of the last place; NaN where they were not asked for. */
 typedef struct errors {
-    double exp2, exp;
+    double exp2, exp, tanh_below, tanh_above; /* below and from the split of tanh on */
 } errors;
 
 static void print_text(const setting *with, const proof_report *report, errors error)
@@ -80,8 +82,10 @@ static void print_text(const setting *with, const proof_report *report, errors e
                "meant to change.\n",
                hex);
     if (!isnan(error.exp2))
-        printf("All arguments: exp2 is off by at most %.4f units in the last place, exp by %.4f\n",
-               error.exp2, error.exp);
+        printf(
+            "All arguments: exp2 is off by at most %.4f units in the last place, exp by %.4f, tanh by %.4f "
+            "below %g and by %.4f above\n",
+            error.exp2, error.exp, error.tanh_below, (double)GML_TANH_SPLIT, error.tanh_above);
     printf("%" PRId64 " cases with seed %" PRId64 ", %" PRId64 " failures\n", report->cases, with->seed,
            report->failures);
 }
@@ -101,6 +105,7 @@ static void print_json(const setting *with, const proof_report *report, errors e
     json_text(&to, "expected_hash", PROOF_EXPECTED_HASH);
     json_real(&to, "exp2_error", error.exp2); /* null unless thorough */
     json_real(&to, "exp_error", error.exp);
+    json_real(&to, "tanh_error", fmax(error.tanh_below, error.tanh_above));
     json_array(&to, "hashes");
     for (int i = 0; i < report->hashes; i++) {
         json_object(&to, NULL);
@@ -124,12 +129,21 @@ static void print_json(const setting *with, const proof_report *report, errors e
     json_close(&to);
 }
 
-/* The contract promises at most 1 of both. exp is for arguments up to 0. */
+/* exp is for arguments up to 0, tanh is odd. */
 static errors measure_errors(void)
 {
     const uint32_t infinity = UINT32_C(0x7f800000), sign = UINT32_C(0x80000000);
+    const uint32_t split = proof_bits(GML_TANH_SPLIT);
     return (errors){.exp2 = fmax(proof_exp2_error(0, 1, infinity), proof_exp2_error(sign, 1, infinity)),
-                    .exp = proof_exp_error(sign, 1, infinity)};
+                    .exp = proof_exp_error(sign, 1, infinity),
+                    .tanh_below = proof_tanh_error(0, 1, split),
+                    .tanh_above = proof_tanh_error(split, 1, infinity - split)};
+}
+
+/* What docs/arithmetic.md promises. */
+static bool within_bounds(errors error)
+{
+    return !(error.exp2 > 1.0 || error.exp > 1.0 || error.tanh_below > 0.73 || error.tanh_above > 1.46);
 }
 
 static int check(const setting *with)
@@ -159,12 +173,12 @@ static int check(const setting *with)
         fprintf(stderr, "gemmule check: %s\n", report.error);
         return CLI_FAILED;
     }
-    const errors error = with->thorough && !with->kernel ? measure_errors() : (errors){NAN, NAN};
+    const errors error = with->thorough && !with->kernel ? measure_errors() : (errors){NAN, NAN, NAN, NAN};
     if (with->json)
         print_json(with, &report, error);
     else
         print_text(with, &report, error);
-    return fine && !(error.exp2 > 1.0 || error.exp > 1.0) ? CLI_FINE : CLI_FINDING;
+    return fine && within_bounds(error) ? CLI_FINE : CLI_FINDING;
 }
 
 int gemmule_check(int argc, char **argv)

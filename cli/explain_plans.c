@@ -7,6 +7,7 @@
 #include "cli/explain.h"
 #include "kernels/arithmetic.h"
 #include "src/api/trace.h"
+#include "src/core/softmax.h"
 #include "src/plan/model.h"
 #include <inttypes.h>
 #include <stdarg.h>
@@ -175,21 +176,93 @@ void explain_gemm(const explain_setting *with, const int64_t *sizes, explain_rep
 
 void explain_softmax(const explain_setting *with, const int64_t *sizes, explain_report *out)
 {
-    const gml_softmax_problem problem = {.size = sizeof problem, .rows = sizes[0], .cols = sizes[1]};
+    static const float elsewhere; /* not in place */
+    gml_softmax_problem problem = GML_SOFTMAX_PROBLEM_INIT;
+    problem.rows = sizes[0];
+    problem.cols = problem.x_stride = problem.y_stride = sizes[1];
+    problem.x = &elsewhere;
+    problem = gml_softmax_resolve(&problem);
     const gml_softmax_plan plan = gml_model_softmax(&with->machine, &problem, (int32_t)with->threads);
     char text[96];
     out->kernel = with->set->softmax_f32->name;
     out->threads = plan.threads;
+    out->own = gml_softmax_scratch_thread(&plan);
     gml_softmax_plan_check(&plan, out->refused, sizeof out->refused);
 
     add(out, "rows", plan.rows, "the cost of handing out a task: %" PRId64 " exponentials each",
         plan.rows * problem.cols);
     add(out, "tasks", ceil_div(problem.rows, plan.rows), "drawn one by one by %d thread%s", plan.threads,
         plan.threads == 1 ? "" : "s");
+    add(out, "split", plan.split, "%s",
+        plan.split ? "threads share each row by its segments: there are too few rows"
+                   : "a row has one thread");
+    add(out, "stream", plan.stream, "%s",
+        plan.stream ? "L3: results are larger, and written past the caches"
+                    : "L3: results stay in the caches");
     add(out, "segments", ceil_div(problem.cols, GML_RS0), "the contract: of a row, RS0 = %d columns each; %s",
         GML_RS0,
         share_of(text, sizeof text, (double)(problem.cols < GML_RS0 ? problem.cols : GML_RS0) * sizeof(float),
                  "L1d", with->cache.l1d));
+}
+
+/* The path of many queries. */
+static void add_tiles(const explain_setting *with, const gml_attention_problem *problem,
+                      const gml_attention_plan *plan, explain_report *out)
+{
+    const int64_t bq = plan->kernel->bq, rows = problem->heads / problem->kv_heads * problem->q_len;
+    const int64_t chunks = ceil_div(ceil_div(rows, bq), plan->strips);
+    const double block = (double)GML_KB0 * (double)(problem->head_dim + problem->v_head_dim) * sizeof(float);
+    char text[96];
+    add(out, "bq", bq, "registers: %d of %d; queries of a strip, along the %d lanes", plan->kernel->registers,
+        with->set->registers, with->set->lanes);
+    add(out, "keys", GML_KB0, "the contract: a block of KB0 keys; its K and V are %s",
+        share_of(text, sizeof text, block, "L2", with->cache.l2));
+    add(out, "strips", plan->strips, "L2: strips that share a block of K and V; their state is %s",
+        share_of(text, sizeof text, (double)out->own, "L2", with->cache.l2));
+    add(out, "blocks", ceil_div(problem->kv_len, GML_KB0), "of keys, merged in ascending order%s",
+        with->causal ? "; a strip skips those that causality hides from it" : "");
+    add(out, "tasks", problem->batch * problem->kv_heads * chunks,
+        "cores: %" PRId64 " for each of %" PRId64 " key heads, drawn by %d thread%s", chunks,
+        problem->batch * problem->kv_heads, plan->threads, plan->threads == 1 ? "" : "s");
+}
+
+/* The path of few queries. */
+static void add_few(const explain_setting *with, const gml_attention_problem *problem,
+                    const gml_attention_plan *plan, explain_report *out)
+{
+    const int64_t rows = problem->heads / problem->kv_heads * problem->q_len;
+    char text[96];
+    add(out, "rows", plan->rows,
+        "queries that share a pass over K and V, of %" PRId64 " that have a key head", rows);
+    add(out, "span", plan->span,
+        "memory: blocks of %d keys that K is read for before V is; their scores are %s", GML_KB0,
+        share_of(text, sizeof text, (double)plan->rows * plan->span * GML_KB0 * sizeof(float), "L2",
+                 with->cache.l2));
+    add(out, "split", plan->split, "%s",
+        plan->split > 1 ? "cores: parts of the keys, as there are fewer key heads than threads"
+                        : "cores: the keys of a task are not divided");
+    add(out, "hold", plan->hold, "blocks whose results wait to be merged in ascending order%s",
+        plan->split > 1 ? ", in each part" : ": none waits");
+    add(out, "blocks", ceil_div(problem->kv_len, GML_KB0), "of keys, merged in ascending order");
+    add(out, "tasks", problem->batch * problem->kv_heads * ceil_div(rows, plan->rows) * plan->split,
+        "cores: drawn by %d thread%s", plan->threads, plan->threads == 1 ? "" : "s");
+}
+
+/* The path of blocks of scores. */
+static void add_blocks(const explain_setting *with, const gml_attention_problem *problem,
+                       const gml_attention_plan *plan, explain_report *out)
+{
+    const int64_t rows = problem->heads / problem->kv_heads * problem->q_len;
+    const int64_t tasks = problem->batch * problem->kv_heads * ceil_div(rows, plan->rows);
+    char text[96];
+    add(out, "values", plan->values->nr, "columns of %s, the tile of exponentials times V",
+        plan->values->name);
+    add(out, "rows", plan->rows, "L2: of a task, of %" PRId64 " that have a key head; its memory is %s", rows,
+        share_of(text, sizeof text, (double)out->own, "L2", with->cache.l2));
+    add(out, "step", plan->step, "rows whose scores are computed at a time: %s",
+        share_of(text, sizeof text, (double)plan->step * GML_KB0 * sizeof(float), "L2", with->cache.l2));
+    add(out, "blocks", ceil_div(problem->kv_len, GML_KB0), "of keys, merged in ascending order");
+    add(out, "tasks", tasks, "cores: drawn by %d thread%s", plan->threads, plan->threads == 1 ? "" : "s");
 }
 
 void explain_attention(const explain_setting *with, const int64_t *sizes, explain_report *out)
@@ -205,25 +278,19 @@ void explain_attention(const explain_setting *with, const int64_t *sizes, explai
     problem.causal = with->causal ? GML_CAUSAL_BOTTOM_RIGHT : GML_CAUSAL_NONE;
     const gml_attention_plan plan =
         gml_model_attention(&with->machine, with->set, &problem, (int32_t)with->threads);
-    const int64_t bq = plan.kernel->bq, rows = problem.heads / problem.kv_heads * problem.q_len;
-    const int64_t strips = ceil_div(rows, bq), chunks = ceil_div(strips, plan.strips);
-    const double block = (double)GML_KB0 * (double)(problem.head_dim + problem.v_head_dim) * sizeof(float);
-    char text[96];
-    out->kernel = plan.kernel->name;
+    const char *const kernels[GML_ATTENTION_PATHS] = {
+        [GML_ATTENTION_TILES] = plan.kernel->name,
+        [GML_ATTENTION_FEW] = with->set->attention_row_f32->name,
+        [GML_ATTENTION_BLOCKS] = plan.path == GML_ATTENTION_BLOCKS ? plan.products->name : NULL};
+    static void (*const add_path[GML_ATTENTION_PATHS])(const explain_setting *, const gml_attention_problem *,
+                                                       const gml_attention_plan *,
+                                                       explain_report *) = {add_tiles, add_few, add_blocks};
+    out->path = gml_attention_path_name(plan.path);
+    out->kernel = kernels[plan.path];
     out->threads = plan.threads;
     out->own = gml_attention_scratch_thread(&plan, problem.head_dim, problem.v_head_dim);
     gml_attention_plan_check(&plan, with->set, problem.head_dim, problem.v_head_dim, out->refused,
                              sizeof out->refused);
 
-    add(out, "bq", bq, "registers: %d of %d; queries of a strip, along the %d lanes", plan.kernel->registers,
-        with->set->registers, with->set->lanes);
-    add(out, "keys", GML_KB0, "the contract: a block of KB0 keys; its K and V are %s",
-        share_of(text, sizeof text, block, "L2", with->cache.l2));
-    add(out, "strips", plan.strips, "L2: strips that share a block of K and V; their state is %s",
-        share_of(text, sizeof text, (double)out->own, "L2", with->cache.l2));
-    add(out, "blocks", ceil_div(problem.kv_len, GML_KB0), "of keys, merged in ascending order%s",
-        with->causal ? "; a strip skips those that causality hides from it" : "");
-    add(out, "tasks", problem.batch * problem.kv_heads * chunks,
-        "cores: %" PRId64 " for each of %" PRId64 " key heads, drawn by %d thread%s", chunks,
-        problem.batch * problem.kv_heads, plan.threads, plan.threads == 1 ? "" : "s");
+    add_path[plan.path](with, &problem, &plan, out);
 }
