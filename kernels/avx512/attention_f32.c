@@ -17,6 +17,9 @@
  * nothing else; a row of three vectors at one place would cost 2 more each. The only strip of a call has no other to
  * hide behind, as no exponential of a block can start before its last score.
  *
+ * Where windows or causality end inside a block, vectors of queries that see none of 8 keys take no part in the products
+ * of these: the edges of attention_tiles.inc.
+ *
  * Scratch: two strips, each with [KB0][bq] scores, then exponentials; [SUM_LANES][bq] lanes of the sum; a row each for
  * the maximum of the block, what is subtracted for it, and the factors a and b of the merge.
  */

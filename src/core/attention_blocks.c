@@ -52,18 +52,18 @@ static blocks_scratch scratch_at(char *memory, const gml_attention_plan *plan, i
     const int64_t rows = plan->rows, step = min64(plan->step, rows);
     blocks_scratch to;
     *used = 0;
-    to.q = gml_rows_carve(memory, used, rows * head_dim);
-    to.state.o = gml_rows_carve(memory, used, rows * v_head_dim);
-    to.state.m = gml_rows_carve(memory, used, rows);
-    to.state.l = gml_rows_carve(memory, used, rows);
-    to.state.masked = gml_rows_carve(memory, used, rows);
-    to.m = gml_rows_carve(memory, used, step);
-    to.l = gml_rows_carve(memory, used, step);
-    to.t = gml_rows_carve(memory, used, step * STRIDE);
-    to.s = gml_rows_carve(memory, used, step * v_head_dim);
-    to.k = gml_rows_carve(memory, used, packed_elements(plan->products, GML_KB0, head_dim));
-    to.v = gml_rows_carve(memory, used, packed_elements(plan->values, v_head_dim, GML_KB0));
-    to.bias = gml_rows_carve(memory, used, GML_KB0);
+    to.q = gml_scratch_carve(memory, used, rows * head_dim);
+    to.state.o = gml_scratch_carve(memory, used, rows * v_head_dim);
+    to.state.m = gml_scratch_carve(memory, used, rows);
+    to.state.l = gml_scratch_carve(memory, used, rows);
+    to.state.masked = gml_scratch_carve(memory, used, rows);
+    to.m = gml_scratch_carve(memory, used, step);
+    to.l = gml_scratch_carve(memory, used, step);
+    to.t = gml_scratch_carve(memory, used, step * STRIDE);
+    to.s = gml_scratch_carve(memory, used, step * v_head_dim);
+    to.k = gml_scratch_carve(memory, used, packed_elements(plan->products, GML_KB0, head_dim));
+    to.v = gml_scratch_carve(memory, used, packed_elements(plan->values, v_head_dim, GML_KB0));
+    to.bias = gml_scratch_carve(memory, used, GML_KB0);
     return to;
 }
 

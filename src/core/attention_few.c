@@ -41,20 +41,21 @@ static few_slot slot_at(char *memory, const gml_attention_plan *plan, int64_t he
     const int64_t rows = plan->rows, hold = plan->split > 1 ? plan->hold : 0;
     few_slot slot;
     *used = 0;
-    slot.state.q = gml_rows_carve(memory, used, ceil_div(rows, GML_QUERY_PANEL) * GML_QUERY_PANEL * head_dim);
-    slot.state.rows.o = gml_rows_carve(memory, used, rows * v_head_dim);
-    slot.state.rows.m = gml_rows_carve(memory, used, rows);
-    slot.state.rows.l = gml_rows_carve(memory, used, rows);
-    slot.state.rows.masked = gml_rows_carve(memory, used, rows);
-    slot.held.s = gml_rows_carve(memory, used, hold * rows * v_head_dim);
-    slot.held.m = gml_rows_carve(memory, used, hold * rows);
-    slot.held.l = gml_rows_carve(memory, used, hold * rows);
-    slot.held.count = gml_rows_carve(memory, used, 1);
-    slot.scratch.t = gml_rows_carve(memory, used, rows * gml_few_score_stride(plan->span));
-    slot.scratch.s = gml_rows_carve(memory, used, rows * v_head_dim);
-    slot.scratch.m = gml_rows_carve(memory, used, plan->span * rows);
-    slot.scratch.l = gml_rows_carve(memory, used, plan->span * rows);
-    slot.scratch.bias = gml_rows_carve(memory, used, GML_KB0);
+    slot.state.q =
+        gml_scratch_carve(memory, used, ceil_div(rows, GML_QUERY_PANEL) * GML_QUERY_PANEL * head_dim);
+    slot.state.rows.o = gml_scratch_carve(memory, used, rows * v_head_dim);
+    slot.state.rows.m = gml_scratch_carve(memory, used, rows);
+    slot.state.rows.l = gml_scratch_carve(memory, used, rows);
+    slot.state.rows.masked = gml_scratch_carve(memory, used, rows);
+    slot.held.s = gml_scratch_carve(memory, used, hold * rows * v_head_dim);
+    slot.held.m = gml_scratch_carve(memory, used, hold * rows);
+    slot.held.l = gml_scratch_carve(memory, used, hold * rows);
+    slot.held.count = gml_scratch_carve(memory, used, 1);
+    slot.scratch.t = gml_scratch_carve(memory, used, rows * gml_few_score_stride(plan->span));
+    slot.scratch.s = gml_scratch_carve(memory, used, rows * v_head_dim);
+    slot.scratch.m = gml_scratch_carve(memory, used, plan->span * rows);
+    slot.scratch.l = gml_scratch_carve(memory, used, plan->span * rows);
+    slot.scratch.bias = gml_scratch_carve(memory, used, GML_KB0);
     return slot;
 }
 

@@ -5,14 +5,6 @@
 
 _Static_assert(GML_KB0 % 64 == 0, "a block of keys is a whole number of pairs of words");
 
-static int64_t saturated_sum(int64_t x, int64_t y)
-{
-    int64_t sum;
-    if (__builtin_add_overflow(x, y, &sum))
-        return y < 0 ? INT64_MIN : INT64_MAX;
-    return sum;
-}
-
 static int64_t clamp(int64_t x, int64_t low, int64_t high)
 {
     return max64(low, min64(x, high));

@@ -4,8 +4,8 @@
  */
 #include "kernels/arithmetic.h"
 #include "src/core/attention.h"
+#include "src/core/exponentials.h"
 #include "src/core/integers.h"
-#include "src/core/log2.h"
 #include <math.h>
 #include <stdatomic.h>
 
@@ -32,7 +32,7 @@ static void merge_row(const merge_run *run, int64_t batch, int64_t head, int64_t
         const float lse = lse_parts[part * p->lse_parts_stride[0]];
         if (lse == -INFINITY)
             continue;
-        const float top = (lse > m ? lse : m) + 0.0f, z = top == -INFINITY ? 0.0f : top;
+        const float top = (lse > m ? lse : m) + 0.0f, z = finite_or_zero(top);
         float ab[2] = {m - z, lse - z};
         run->set->exp_f32(2, ab, ab);
         l = fmaf(ab[0], l, ab[1]);

@@ -4,8 +4,8 @@
  * result goes, the weights of one block and a piece of its sum on the stack.
  */
 #include "src/core/attention.h"
+#include "src/core/exponentials.h"
 #include "src/core/integers.h"
-#include "src/core/log2.h"
 #include <math.h>
 
 #define GML_PIECE 256 /* elements of v_head_dim summed at a time, on the stack */
@@ -31,11 +31,6 @@ typedef struct plain_block {
 float gml_attention_logsumexp(float m, float l)
 {
     return l == 0.0f ? -INFINITY : (m + gml_log2f(l)) * GML_LN2;
-}
-
-static float finite_or_zero(float m)
-{
-    return m == -INFINITY ? 0.0f : m;
 }
 
 static bool sees(const plain_block *block, int64_t j)

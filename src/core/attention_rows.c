@@ -1,22 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "src/core/attention_rows.h"
+#include "src/core/exponentials.h"
 #include "src/core/integers.h"
 #include <math.h>
 #include <string.h>
 
 #define JOINED 16 /* rows whose factors are computed at a time */
-
-static float finite_or_zero(float m)
-{
-    return m == -INFINITY ? 0.0f : m;
-}
-
-void *gml_rows_carve(char *memory, size_t *used, int64_t n)
-{
-    void *place = memory ? memory + *used : NULL;
-    *used += ((size_t)n * sizeof(float) + GML_ALIGNMENT - 1) / GML_ALIGNMENT * GML_ALIGNMENT;
-    return place;
-}
 
 gml_rows_task gml_rows_task_of(const gml_attention_view *view, int64_t batch, int64_t kv_head, int64_t row,
                                int64_t rows)

@@ -91,7 +91,4 @@ static inline const float *gml_rows_v(const gml_rows_task *task, int64_t j)
     return p->v + gml_attention_at(p->v_stride, task->keys.batch, task->kv_head, j);
 }
 
-/* The next n elements of four bytes, aligned; nothing but counted where memory is NULL. */
-void *gml_rows_carve(char *memory, size_t *used, int64_t n);
-
 #endif

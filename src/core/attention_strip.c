@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "src/core/attention_strip.h"
+#include "src/core/exponentials.h"
 #include "src/core/integers.h"
 #include <math.h>
 #include <string.h>
@@ -23,35 +24,19 @@ static piece piece_at(const gml_attention_task *task, const gml_strip *s, int64_
                    .width = i + n == s->queries ? task->kernel->bq - i : n};
 }
 
-static size_t floats(int64_t n)
+size_t gml_strip_place(gml_strip *s, int64_t bq, int64_t head_dim, int64_t v_head_dim, char *memory)
 {
-    return ((size_t)n * sizeof(float) + GML_ALIGNMENT - 1) / GML_ALIGNMENT * GML_ALIGNMENT;
-}
-
-size_t gml_strip_bytes(int64_t bq, int64_t head_dim, int64_t v_head_dim)
-{
-    return floats(head_dim * bq) + floats(v_head_dim * bq) + floats(GML_KB0 * bq) + 4 * floats(bq) +
-           floats(GML_SEEN_WORDS * bq) + floats(GML_KEPT_BLOCKS * GML_SEEN_WORDS * bq);
-}
-
-static void *carve(char **memory, int64_t n)
-{
-    void *place = *memory;
-    *memory += floats(n);
-    return place;
-}
-
-void gml_strip_place(gml_strip *s, int64_t bq, int64_t head_dim, int64_t v_head_dim, char **memory)
-{
-    s->qt = carve(memory, head_dim * bq);
-    s->ot = carve(memory, v_head_dim * bq);
-    s->bias = carve(memory, GML_KB0 * bq);
-    s->m = carve(memory, bq);
-    s->l = carve(memory, bq);
-    s->slope = carve(memory, bq);
-    s->position = carve(memory, bq);
-    s->seen = carve(memory, GML_SEEN_WORDS * bq);
-    s->kept = carve(memory, GML_KEPT_BLOCKS * GML_SEEN_WORDS * bq);
+    size_t used = 0;
+    s->qt = gml_scratch_carve(memory, &used, head_dim * bq);
+    s->ot = gml_scratch_carve(memory, &used, v_head_dim * bq);
+    s->bias = gml_scratch_carve(memory, &used, GML_KB0 * bq);
+    s->m = gml_scratch_carve(memory, &used, bq);
+    s->l = gml_scratch_carve(memory, &used, bq);
+    s->slope = gml_scratch_carve(memory, &used, bq);
+    s->position = gml_scratch_carve(memory, &used, bq);
+    s->seen = gml_scratch_carve(memory, &used, GML_SEEN_WORDS * bq);
+    s->kept = gml_scratch_carve(memory, &used, GML_KEPT_BLOCKS * GML_SEEN_WORDS * bq);
+    return used;
 }
 
 /* The keys and documents that the strip's rows are about. */
@@ -230,11 +215,6 @@ bool gml_strip_meet(const gml_attention_task *task, gml_strip *s, int64_t j0, gm
     }
     s->masked |= sight == SEES_SOME || p->bias;
     return true;
-}
-
-static float finite_or_zero(float m)
-{
-    return m == -INFINITY ? 0.0f : m;
 }
 
 /* Where there is no sink nothing changes: its factor is 0, that of the rest 1. */

@@ -30,9 +30,8 @@ typedef struct gml_strip {
 
 #define GML_KEPT_BLOCKS 8
 
-/* Bytes of a strip's arrays, for a kernel of bq queries; and their places in memory, which moves on. */
-size_t gml_strip_bytes(int64_t bq, int64_t head_dim, int64_t v_head_dim);
-void gml_strip_place(gml_strip *strip, int64_t bq, int64_t head_dim, int64_t v_head_dim, char **memory);
+/* Places of a strip's arrays, for a kernel of bq queries, and how many bytes they take; memory may be NULL, to count. */
+size_t gml_strip_place(gml_strip *strip, int64_t bq, int64_t head_dim, int64_t v_head_dim, char *memory);
 
 /* Loads the queries of the strip's rows, transposed and scaled, and clears its state. */
 void gml_strip_begin(const gml_attention_task *task, gml_strip *strip);

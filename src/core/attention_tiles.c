@@ -35,7 +35,8 @@ static size_t block_bytes(const gml_attention_plan *plan, int64_t head_dim)
 size_t gml_attention_tiles_scratch(const gml_attention_plan *plan, int64_t head_dim, int64_t v_head_dim)
 {
     const int64_t bq = plan->kernel->bq;
-    return (size_t)plan->strips * gml_strip_bytes(bq, head_dim, v_head_dim) + block_bytes(plan, head_dim) +
+    return (size_t)plan->strips * gml_strip_place(&(gml_strip){0}, bq, head_dim, v_head_dim, NULL) +
+           block_bytes(plan, head_dim) +
            ((size_t)GML_ATTENTION_SCRATCH_F32(bq) * sizeof(float) + GML_ALIGNMENT - 1) / GML_ALIGNMENT *
                GML_ALIGNMENT;
 }
@@ -118,7 +119,7 @@ static void run_task(const tiles_run *run, int64_t number, char *memory)
     int64_t count = 0;
     for (int64_t row = first; row < run->rows && count < run->plan->strips; row += bq, count++) {
         gml_strip *s = &strips[count];
-        gml_strip_place(s, bq, p->head_dim, p->v_head_dim, &memory);
+        memory += gml_strip_place(s, bq, p->head_dim, p->v_head_dim, memory);
         s->row = row;
         s->queries = min64(bq, run->rows - row);
         gml_strip_begin(&task, s);

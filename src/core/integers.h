@@ -23,6 +23,15 @@ static inline int64_t ceil_div(int64_t x, int64_t y)
     return x / y + (x % y != 0);
 }
 
+/* The sum, or the nearest there is. */
+static inline int64_t saturated_sum(int64_t x, int64_t y)
+{
+    int64_t sum;
+    if (__builtin_add_overflow(x, y, &sum))
+        return y < 0 ? INT64_MIN : INT64_MAX;
+    return sum;
+}
+
 /* The first of `total` things that part `i` of `parts` owns; part `parts` gives the end. */
 static inline int64_t gml_share(int64_t total, int64_t i, int64_t parts)
 {

@@ -141,6 +141,13 @@ void gml_scratch_clear(gml_runtime *runtime)
     }
 }
 
+void *gml_scratch_carve(char *memory, size_t *used, int64_t n)
+{
+    void *place = memory ? memory + *used : NULL;
+    *used += ((size_t)n * sizeof(float) + GML_ALIGNMENT - 1) / GML_ALIGNMENT * GML_ALIGNMENT;
+    return place;
+}
+
 void *gml_default_allocate(void *host, size_t bytes, size_t alignment)
 {
     (void)host;

@@ -43,6 +43,10 @@ gml_scratch gml_scratch_take(gml_runtime *runtime, size_t bytes);
 void gml_scratch_give(gml_runtime *runtime, gml_scratch scratch);
 void gml_scratch_clear(gml_runtime *runtime); /* releases the idle blocks */
 
+/* The next n elements of four bytes of a block, aligned; nothing but counted where memory is NULL. So one list of arrays
+ * tells both their places and their size. */
+void *gml_scratch_carve(char *memory, size_t *used, int64_t n);
+
 /* The default allocator: aligned_alloc, with transparent huge pages asked for from 2 MB on. */
 void *gml_default_allocate(void *host, size_t bytes, size_t alignment);
 void gml_default_release(void *host, void *pointer, size_t bytes);

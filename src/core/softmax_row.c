@@ -3,16 +3,8 @@
  * The parts of a row: its segments, their merge, its end.
  */
 #include "src/core/causal.h"
-#include "src/core/log2.h"
+#include "src/core/exponentials.h"
 #include "src/core/softmax_paths.h"
-
-static int64_t saturated_sum(int64_t x, int64_t y)
-{
-    int64_t sum;
-    if (__builtin_add_overflow(x, y, &sum))
-        return y < 0 ? INT64_MIN : INT64_MAX;
-    return sum;
-}
 
 gml_softmax_row gml_softmax_row_of(const gml_softmax_job *job, int64_t l, int64_t i)
 {
@@ -44,11 +36,6 @@ void gml_softmax_reduce(const gml_softmax_job *job, const gml_softmax_row *row, 
         .keep = row->keep ? row->keep + j : NULL,
     };
     job->kernel->reduce(&scores, n, x, job->problem->log, e, m, l);
-}
-
-static float finite_or_zero(float m)
-{
-    return m == -INFINITY ? 0.0f : m;
 }
 
 void gml_softmax_start(gml_softmax_state *state)

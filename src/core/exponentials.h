@@ -1,15 +1,23 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * log2 of a sum of exponentials, as docs/arithmetic.md defines it: once a row, so scalar.
+ * What executors do to maxima and sums of exponentials themselves, as docs/arithmetic.md defines it: once a row or a
+ * block, so scalar.
  */
-#ifndef GML_CORE_LOG2_H
-#define GML_CORE_LOG2_H
+#ifndef GML_CORE_EXPONENTIALS_H
+#define GML_CORE_EXPONENTIALS_H
 
 #include "kernels/arithmetic.h"
 #include <math.h>
 #include <stdint.h>
 #include <string.h>
 
+/* m, or 0 where it is -infinity: what is subtracted before an exponential. */
+static inline float finite_or_zero(float m)
+{
+    return m == -INFINITY ? 0.0f : m;
+}
+
+/* log2 of a sum of exponentials. */
 static inline float gml_log2f(float x)
 {
     if (!(x < INFINITY))
