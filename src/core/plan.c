@@ -9,8 +9,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#define GML_BLOCK_LIMIT (INT64_C(1) << 24) /* of mc, kc, nc: far above any cache, far below overflow */
-
 static bool refuse(char *why, size_t size, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 static bool refuse(char *why, size_t size, const char *format, ...)

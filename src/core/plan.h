@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
  * Plans: every free choice of an executor, and the one check that each passes before it runs, whether it
- * comes from the model or, later, from a file. No choice in here can change a bit of a result.
+ * comes from the model or, by a choice, from a file. No choice in here can change a bit of a result.
  */
 #ifndef GML_CORE_PLAN_H
 #define GML_CORE_PLAN_H
@@ -77,6 +77,7 @@ typedef struct gml_attention_plan {
     int32_t threads;
 } gml_attention_plan;
 
+#define GML_BLOCK_LIMIT (1 << 24)  /* of mc, kc, nc: far above any cache, far below overflow              */
 #define GML_MAX_STRIPS 16
 #define GML_FEW_ROWS 16
 #define GML_FEW_SPAN 64
