@@ -4,6 +4,7 @@
  * plan with. Everything read here may be absent or absurd, and none of it may fail a call.
  */
 #include "src/core/cpu.h"
+#include "kernels/kernel.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -28,6 +29,13 @@
 #define L2_UNKNOWN  (256 * KB)
 #define L3_LOW      (256 * KB)
 #define L3_HIGH     (4 * GB)
+
+const gml_cpu_feature gml_cpu_feature_names[] = {
+    {GML_CPU_AVX2, "avx2"},         {GML_CPU_FMA, "fma"},
+    {GML_CPU_AVX512F, "avx512f"},   {GML_CPU_AVX512DQ, "avx512dq"},
+    {GML_CPU_AVX512BW, "avx512bw"}, {GML_CPU_AVX512VL, "avx512vl"},
+    {GML_CPU_NEON, "neon"},         {0, NULL},
+};
 
 bool gml_cpu_read(const char *root, const char *path, char *text, size_t size)
 {

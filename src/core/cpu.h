@@ -19,6 +19,8 @@ typedef struct gml_machine {
     uint64_t features;           /* GML_CPU_... of kernels/kernel.h                            */
     char vendor[16];             /* CPUID vendor or MIDR implementer; for show only            */
     char model[64];              /* CPUID brand string or "implementer/part"; for show only    */
+    int32_t family, variant;     /* x86: display family and model; Arm: part and variant of MIDR; 0: unknown. They tell
+                                    what was measured where, and decide nothing                */
     gml_cache l1d, l2, l3;       /* as reported                                                */
     int32_t cpus_online;         /* >= 1                                                       */
     int32_t cpus_allowed;        /* in the affinity mask before OpenMP bound this thread, >= 1 */
@@ -32,8 +34,16 @@ void gml_machine_detect(gml_machine *machine);
  * filled in where `machine` has 0 bytes: first by the kernel's account, then by the processor's. */
 uint64_t gml_cpu_features(void);
 void gml_cpu_caches(const char *root, gml_machine *machine);
-void gml_cpu_identify(const char *root, gml_machine *machine); /* vendor, model, and on x86 the caches */
+void gml_cpu_identify(const char *root, gml_machine *machine); /* vendor to variant, and on x86 the caches */
 int32_t gml_cpu_quota(const char *root);
+
+/* The names of the features; NULL behind the last. */
+typedef struct gml_cpu_feature {
+    uint64_t bit; /* GML_CPU_... */
+    const char *name;
+} gml_cpu_feature;
+
+extern const gml_cpu_feature gml_cpu_feature_names[];
 
 /* The contents of root + path, cut to size - 1 bytes; "" and false when it cannot be read. */
 bool gml_cpu_read(const char *root, const char *path, char *text, size_t size);
@@ -47,6 +57,7 @@ typedef struct gml_x86 {
 
 uint64_t gml_x86_features(const gml_x86 *cpu);
 void gml_x86_caches(const gml_x86 *cpu, gml_machine *machine);
+void gml_x86_family(const gml_x86 *cpu, gml_machine *machine);
 #endif
 
 /* The cache sizes to plan with: reported ones where they are sane, otherwise the common lower bound

@@ -26,6 +26,8 @@ void gml_cpu_identify(const char *root, gml_machine *machine)
         return;
     const unsigned long long midr = strtoull(text, NULL, 16);
     const unsigned implementer = midr >> 24 & 0xff, part = midr >> 4 & 0xfff;
+    machine->family = (int32_t)part;
+    machine->variant = (int32_t)(midr >> 20 & 15);
     snprintf(machine->vendor, sizeof machine->vendor, "0x%02x", implementer);
     snprintf(machine->model, sizeof machine->model, "0x%02x/0x%03x", implementer, part);
 }

@@ -75,6 +75,17 @@ void gml_x86_caches(const gml_x86 *cpu, gml_machine *machine)
         caches_of_leaf(cpu, 0x8000001d, machine);
 }
 
+/* Leaf 1: the extended family counts where the family is 15, the extended model where it is 6 or 15. */
+void gml_x86_family(const gml_x86 *cpu, gml_machine *machine)
+{
+    uint32_t r[4];
+    if (!cpu->cpuid(1, 0, r))
+        return;
+    const uint32_t family = r[EAX] >> 8 & 15, model = r[EAX] >> 4 & 15;
+    machine->family = (int32_t)(family + (family == 15 ? r[EAX] >> 20 & 255 : 0));
+    machine->variant = (int32_t)(model + (family == 6 || family == 15 ? (r[EAX] >> 16 & 15) << 4 : 0));
+}
+
 static bool cpuid(uint32_t leaf, uint32_t subleaf, uint32_t r[4])
 {
     return __get_cpuid_count(leaf, subleaf, &r[EAX], &r[EBX], &r[ECX], &r[EDX]) != 0;
@@ -112,6 +123,7 @@ void gml_cpu_identify(const char *root, gml_machine *machine)
         for (size_t n = strlen(machine->model); n > 0 && machine->model[n - 1] == ' '; n--)
             machine->model[n - 1] = '\0';
     }
+    gml_x86_family(&this_cpu, machine);
     gml_x86_caches(&this_cpu, machine);
 }
 
