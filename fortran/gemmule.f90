@@ -276,6 +276,14 @@ module gemmule
         end function
     end interface
 
+    ! wisdom.h, without its reports and explanations
+    interface
+        integer(c_int) function gml_wisdom_forget(context) bind(c)
+            import :: c_int, c_ptr
+            type(c_ptr), value :: context
+        end function
+    end interface
+
 contains
 
     ! The sentence of this thread's last failure; empty when nothing has failed yet.
@@ -354,6 +362,46 @@ contains
             end function
         end interface
         call get_text(c_context_isa(context), text)
+    end function
+
+    function gml_wisdom_import_file(context, path) result(status)
+        type(c_ptr), intent(in) :: context
+        character(*), intent(in) :: path
+        integer(c_int) :: status
+        interface
+            integer(c_int) function c_import_file(context, path, report) bind(c, name="gml_wisdom_import_file")
+                import :: c_int, c_ptr, c_char
+                type(c_ptr), value :: context, report
+                character(kind=c_char), intent(in) :: path(*)
+            end function
+        end interface
+        status = c_import_file(context, trim(path)//c_null_char, c_null_ptr)
+    end function
+
+    function gml_wisdom_export_file(context, path) result(status)
+        type(c_ptr), intent(in) :: context
+        character(*), intent(in) :: path
+        integer(c_int) :: status
+        interface
+            integer(c_int) function c_export_file(context, path) bind(c, name="gml_wisdom_export_file")
+                import :: c_int, c_ptr, c_char
+                type(c_ptr), value :: context
+                character(kind=c_char), intent(in) :: path(*)
+            end function
+        end interface
+        status = c_export_file(context, trim(path)//c_null_char)
+    end function
+
+    function gml_wisdom_refresh(context) result(status)
+        type(c_ptr), intent(in) :: context
+        integer(c_int) :: status
+        interface
+            integer(c_int) function c_refresh(context, report) bind(c, name="gml_wisdom_refresh")
+                import :: c_int, c_ptr
+                type(c_ptr), value :: context, report
+            end function
+        end interface
+        status = c_refresh(context, c_null_ptr)
     end function
 
     subroutine get_text(string, text)

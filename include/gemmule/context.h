@@ -3,8 +3,8 @@
  * Context: what a host may decide about how operations run. It never changes a result.
  *
  * Every operation takes a context; NULL stands for a default one that the library makes on first
- * use and shares between all threads. A context is immutable once created and may be used by any
- * number of threads at once. Scratch memory that operations need is kept in it for reuse.
+ * use and shares between all threads. A context is immutable once created, but for its wisdom
+ * (wisdom.h), and may be used by any number of threads at once. Scratch memory that operations need is kept in it for reuse.
  *
  *     gml_context_options options = GML_CONTEXT_OPTIONS_INIT;
  *     options.threads = 4;
@@ -19,12 +19,14 @@
  * uses one thread unless the call's descriptor or the context asks for more. A forked child runs
  * serially: the threads of its parent's OpenMP team do not exist there.
  *
- * Environment, read once when the first context is made:
+ * Environment, read once when the first context is made, but for GEMMULE_WISDOM, which is read when wisdom is (wisdom.h):
  *   GEMMULE_ISA          the name of an instruction set (info.h); may only lower the choice.
  *                        An unknown or unavailable name is ignored, and shown by `gemmule info`.
  *   GEMMULE_NUM_THREADS  a positive number; anything else is ignored, and shown.
  *   GEMMULE_VERBOSE      1: a line on standard error for each call that computes; 0 and anything else,
  *                        which is shown: none.
+ *   GEMMULE_WISDOM       files and directories of wisdom, before those of the user and the system; "off": none at all
+ *   GEMMULE_RECORD       a file for the distinct problems of this process, written at exit (wisdom.h)
  *
  * Traces. A line of GEMMULE_VERBOSE=1 is "gemmule:" and key=value pairs, separated by one blank each, no
  * value containing one; a new version may add keys. One call of write makes a line, whatever the threads.
@@ -35,9 +37,15 @@
  *   path      how it was computed. GEMM: panels, stream, split (`gemmule explain`), small (no plan), scale
  *             (no products), plain (no plan was legal). Softmax, merging: rows. Attention: tiles, rows (no plan)
  *   kernel    its name as in `gemmule info`, or "-"
+ *   plan      where it comes from, in lines of calls that have one: model, measured (this problem was), cell (one of nearly
+ *             the same sizes was), predicted (those around it were)
  *   isa, threads
  *   us        microseconds from the first decision to the last element
  *   gflops    10^9 operations a second, two for each product of elements, masked or not; 0.0 for softmax
+ *
+ * Where wisdom was read and not all of it can be used, one line says so: "gemmule: wisdom isa=avx512 files=2 refused=0
+ * accepted=31 foreign=0 stale=4 damaged=0 invalid=0 memory=fine". One more tells what became of the record: "gemmule: record
+ * problems=12 error=0 file=problems.txt".
  */
 #ifndef GEMMULE_CONTEXT_H
 #define GEMMULE_CONTEXT_H

@@ -6,9 +6,11 @@
 #include "src/api/check.h"
 #include "src/api/context.h"
 #include "src/api/descriptor.h"
+#include "src/api/problems.h"
+#include "src/api/record.h"
+#include "src/api/snapshot.h"
 #include "src/api/status.h"
 #include "src/api/trace.h"
-#include "src/plan/model.h"
 #include <inttypes.h>
 #include <math.h>
 
@@ -193,12 +195,17 @@ static gml_status check_problem(const gml_attention_problem *p)
                                   : check_inputs(p, &x); /* without queries nothing is read, either */
 }
 
+gml_status gml_attention_read(gml_attention_problem *p, const gml_attention_problem *problem)
+{
+    GML_TRY(gml_descriptor_read(p, sizeof *p, problem, function));
+    return check_problem(p);
+}
+
 gml_status gml_attention_f32(gml_context *context, const gml_attention_problem *problem)
 {
     gml_attention_problem p;
-    GML_TRY(gml_descriptor_read(&p, sizeof p, problem, function));
-    GML_TRY(check_problem(&p));
-    if (p.batch == 0 || p.heads == 0 || p.q_len == 0)
+    GML_TRY(gml_attention_read(&p, problem));
+    if (gml_attention_empty(&p))
         return GML_OK;
 
     context = gml_context_or_default(context);
@@ -206,13 +213,16 @@ gml_status gml_attention_f32(gml_context *context, const gml_attention_problem *
     const int64_t begin = gml_trace_begin(context);
     if (p.scale == 0.0f)
         p.scale = (float)(1.0 / sqrt((double)p.head_dim));
-    const gml_attention_plan plan = gml_model_attention(&context->machine, context->runtime.set, &p,
-                                                        gml_parallel_threads(&context->runtime, p.threads));
-    const bool fits =
-        gml_attention_plan_check(&plan, context->runtime.set, p.head_dim, p.v_head_dim, NULL, 0);
+    const int32_t threads = gml_parallel_threads(&context->runtime, p.threads);
+    if (gml_recording(context))
+        gml_record_attention(&p, threads);
+    const gml_planner planner = gml_planner_of(context);
+    gml_attention_plan plan;
+    gml_origin origin;
+    const bool fits = gml_plan_attention(&planner, &p, threads, &plan, &origin);
     gml_attention_run_f32(&context->runtime, fits ? &plan : NULL, &p);
     if (begin)
-        gml_trace_attention(context, function, &p, fits ? &plan : NULL, begin);
+        gml_trace_attention(context, function, &p, fits ? &plan : NULL, origin.source, begin);
     gml_fpenv_leave(found);
     return GML_OK;
 }

@@ -5,6 +5,8 @@
  */
 #include "src/api/context.h"
 #include "src/api/descriptor.h"
+#include "src/api/record.h"
+#include "src/api/snapshot.h"
 #include "src/api/status.h"
 #include "src/core/select.h"
 #include <errno.h>
@@ -83,6 +85,15 @@ static bool read_verbose(void)
     return value && !strcmp(value, "1");
 }
 
+/* Whether GEMMULE_RECORD asks for the distinct problems. */
+static bool read_record(void)
+{
+    const char *value = read_variable("GEMMULE_RECORD", &environment.record);
+    const bool begun = value && gml_record_begin(value);
+    environment.record.ignored = value && !begun;
+    return begun;
+}
+
 static void make_default(void)
 {
     gml_context *context = &default_context;
@@ -92,6 +103,8 @@ static void make_default(void)
     context->runtime.release = gml_default_release;
     choose_threads(context);
     context->verbose = read_verbose();
+    context->recording = read_record();
+    context->first.machine = context->machine;
     atomic_store_explicit(&gml_context_made, context, memory_order_release);
 }
 
@@ -100,6 +113,18 @@ static void make_default(void)
 __attribute__((destructor)) static void clear_default(void)
 {
     gml_scratch_clear(&default_context.runtime);
+}
+
+static void in_child(void)
+{
+    gml_snapshot_forked();
+    gml_record_forked();
+}
+
+__attribute__((constructor)) static void watch_forks(void)
+{
+    (void)pthread_atfork(NULL, NULL,
+                         in_child); /* without memory for it, a child has what it was forked with */
 }
 
 gml_context *gml_context_default(void)
@@ -181,6 +206,8 @@ gml_status gml_context_create(gml_context **context, const gml_context_options *
     memset(made, 0, sizeof *made);
     made->machine = base->machine;
     made->verbose = base->verbose;
+    made->recording = base->recording;
+    made->first.machine = base->machine;
     made->threads_source = o.threads ? GML_THREADS_OPTION : base->threads_source;
     gml_runtime *runtime = &made->runtime;
     runtime->set = o.isa ? lower(gml_set_by_name(o.isa), base->runtime.set) : base->runtime.set;
@@ -200,5 +227,6 @@ void gml_context_destroy(gml_context *context)
     if (!context)
         return;
     gml_scratch_clear(&context->runtime);
+    gml_snapshot_clear(context);
     context->runtime.release(context->runtime.allocator_host, context, sizeof *context);
 }

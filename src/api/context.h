@@ -18,11 +18,25 @@ typedef enum gml_threads_source {
     GML_THREADS_AFFINITY     /* the CPUs of the affinity mask              */
 } gml_threads_source;
 
+typedef struct gml_shared_wisdom gml_shared_wisdom;
+
+/* What plans are made by (snapshot.h). */
+typedef struct gml_snapshot gml_snapshot;
+struct gml_snapshot {
+    gml_machine machine;
+    const struct gml_wisdom *wisdom; /* NULL: nothing is known     */
+    gml_shared_wisdom *shared;       /* where that lies; or NULL   */
+    gml_snapshot *older;             /* which it took the place of */
+};
+
 struct gml_context {
     gml_runtime runtime;
-    gml_machine machine;
+    gml_machine machine; /* as it was when the first context was made */
     gml_threads_source threads_source;
-    bool verbose; /* traces (trace.h) */
+    bool verbose;   /* traces (trace.h)            */
+    bool recording; /* distinct problems (record.h) */
+    _Atomic(gml_snapshot *) snapshot; /* NULL until the first plan */
+    gml_snapshot first;
 };
 
 /* The default context, which lies in static storage, is made on first use, and cannot fail; and its address from then
@@ -48,6 +62,7 @@ typedef struct gml_environment {
     gml_variable threads;     /* GEMMULE_NUM_THREADS: ignored when not a positive number       */
     gml_variable omp_threads; /* OMP_NUM_THREADS: likewise; of a list, the first               */
     gml_variable verbose;     /* GEMMULE_VERBOSE: ignored when neither 0 nor 1                 */
+    gml_variable record;      /* GEMMULE_RECORD: ignored when it is too long for a path        */
 } gml_environment;
 
 /* Makes the default context if need be. */

@@ -4,6 +4,8 @@
  * a caller may flush denormal numbers to zero, or trap.
  */
 #include "src/api/gemm.h"
+#include "src/api/record.h"
+#include "src/api/snapshot.h"
 #include "src/api/trace.h"
 
 /* Keeps the compiler from converting or comparing scalars before the environment is entered. */
@@ -11,13 +13,13 @@
 
 static const gml_gemm_batch one = {.count = 1};
 
-bool gml_gemm_plan_of(gml_gemm_plan *plan, const gml_context *context, const gml_gemm_args *args,
-                      int64_t batch, int32_t threads)
+bool gml_gemm_plan_of(gml_gemm_plan *plan, gml_context *context, const gml_gemm_args *args, int64_t batch,
+                      int32_t threads, gml_origin *origin)
 {
     if (!gml_gemm_multiplies(args))
         return false;
-    *plan = gml_model_gemm(&context->machine, context->runtime.set, args, batch, threads);
-    return gml_gemm_plan_check(plan, context->runtime.set, NULL, 0);
+    const gml_planner planner = gml_planner_of(context);
+    return gml_plan_gemm(&planner, args, batch, threads, plan, origin);
 }
 
 static void execute(gml_context *context, const char *function, const char *label, const gml_gemm_args *args,
@@ -25,16 +27,20 @@ static void execute(gml_context *context, const char *function, const char *labe
 {
     const int64_t begin = gml_trace_begin(context);
     gml_gemm_plan plan;
+    gml_origin origin;
     bool planned = false;
     const bool small =
         batch->count == 1 && gml_gemm_is_small(args) && gml_gemm_small(context->runtime.set, args);
     if (!small) {
         threads = gml_parallel_threads(&context->runtime, threads);
-        planned = gml_gemm_plan_of(&plan, context, args, batch->count, threads);
+        if (gml_recording(context) && gml_gemm_multiplies(args))
+            gml_record_gemm(args, batch->count, threads);
+        planned = gml_gemm_plan_of(&plan, context, args, batch->count, threads, begin ? &origin : NULL);
         gml_gemm_run(&context->runtime, planned ? &plan : NULL, args, batch->count == 1 ? NULL : batch);
     }
     if (begin)
-        gml_trace_gemm(context, function, label, args, batch, small, planned ? &plan : NULL, begin);
+        gml_trace_gemm(context, function, label, args, batch, small, planned ? &plan : NULL,
+                       planned ? origin.source : GML_SOURCE_MODEL, begin);
 }
 
 /* Small products of matrices stored by rows, at the price of their checks: false where anything is not plain to see, and

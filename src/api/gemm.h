@@ -9,7 +9,7 @@
 #include "src/api/check.h"
 #include "src/api/context.h"
 #include "src/core/gemm.h"
-#include "src/plan/model.h"
+#include "src/plan/planner.h"
 #include <gemmule/gemm.h>
 
 struct gml_packed {
@@ -92,8 +92,9 @@ gml_status gml_gemm_read(gml_gemm_call *call, const char *function, const gml_co
 /* The type and the extents of a descriptor, which is all that packing shares with a call. */
 gml_status gml_gemm_read_shape(gml_gemm_args *args, const char *function, const gml_gemm_problem *problem);
 
-/* gemm.c: the plan of a legal call that is not empty, of at most `threads` threads; false: none passes the check. */
-bool gml_gemm_plan_of(gml_gemm_plan *plan, const gml_context *context, const gml_gemm_args *args, int64_t batch,
-                      int32_t threads);
+/* gemm.c: the plan of a legal call that is not empty, of at most `threads` threads; false: there are no products, or none
+ * passes the check. origin may be NULL. */
+bool gml_gemm_plan_of(gml_gemm_plan *plan, gml_context *context, const gml_gemm_args *args, int64_t batch,
+                      int32_t threads, gml_origin *origin);
 
 #endif

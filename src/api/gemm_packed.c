@@ -4,6 +4,7 @@
  */
 #include "src/api/descriptor.h"
 #include "src/api/gemm.h"
+#include "src/api/snapshot.h"
 #include "src/api/status.h"
 #include "src/core/integers.h"
 
@@ -12,21 +13,20 @@
 /* Enough rows or columns for a product that the model sees in the storage order of C. */
 #define GML_PACKED_MANY 64
 
-static gml_gemm_plan plan_of(const gml_context *context, const gml_gemm_args *args)
+static gml_gemm_plan plan_of(gml_context *context, const gml_gemm_args *args)
 {
-    return gml_model_gemm(&context->machine, context->runtime.set, args, 1,
-                          gml_parallel_threads(&context->runtime, 0));
+    const gml_planner planner = gml_planner_of(context);
+    return gml_plan_packing(&planner, args, gml_parallel_threads(&context->runtime, 0));
 }
 
-/* The storage order of C decides the order, and the model the kernel. Few rows or columns the model may see from the
- * other side, but what is packed serves more of them, too. */
-static void choose_order(gml_gemm_packed *packed, const gml_context *context, const gml_gemm_args *args)
+/* The storage order of C decides the order, and the plan the kernel. Few rows or columns the plan may see from the other
+ * side, but what is packed serves more of them, too. */
+static void choose_order(gml_gemm_packed *packed, gml_context *context, const gml_gemm_args *args)
 {
     gml_gemm_args shape = *args;
     shape.m = max64(shape.m, 1);
     shape.n = max64(shape.n, 1);
     shape.k = max64(shape.k, 1);
-    shape.alpha = 1.0;
     packed->transpose = args->cs_c != 1 && args->rs_c == 1;
     gml_gemm_plan plan = plan_of(context, &shape);
     if (plan.transpose != packed->transpose) {

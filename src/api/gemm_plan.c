@@ -4,6 +4,7 @@
  * goes on where a call in one piece would begin to work.
  */
 #include "src/api/gemm.h"
+#include "src/api/record.h"
 #include "src/api/status.h"
 #include "src/api/trace.h"
 #include <string.h>
@@ -23,6 +24,7 @@ struct gml_plan {
     bool empty, listed, small, planned;
     gml_gemm_direct direct;  /* where a run is one call of a kernel */
     gml_gemm_plan many, one; /* for the threads of the context; for one, inside a parallel region */
+    gml_source source_many, source_one;
     char label[GML_TRACE_LABEL];
 };
 
@@ -58,8 +60,15 @@ static void fill(gml_plan *plan)
     plan->small = batch->count == 1 && !plan->listed && gml_gemm_is_small(args);
     if (reads && batch->count == 1 && !plan->listed)
         plan->direct = gml_gemm_prepare(gml_gemm_kernels_of(runtime->set, args->type), args);
-    plan->planned = gml_gemm_plan_of(&plan->many, plan->context, args, batch->count, threads) &&
-                    gml_gemm_plan_of(&plan->one, plan->context, args, batch->count, 1);
+    if (plan->small && plan->direct.call)
+        return; /* it never takes a plan, and so no wisdom */
+    gml_origin many, one;
+    plan->planned = gml_gemm_plan_of(&plan->many, plan->context, args, batch->count, threads, &many) &&
+                    gml_gemm_plan_of(&plan->one, plan->context, args, batch->count, 1, &one);
+    if (plan->planned) {
+        plan->source_many = many.source;
+        plan->source_one = one.source;
+    }
 }
 
 static gml_status create(gml_plan **plan, gml_context *context, const gml_gemm_problem *problem)
@@ -128,14 +137,20 @@ static void execute(const gml_plan *plan, const gml_gemm_args *args)
     const gml_gemm_batch *batch = &plan->call.batch;
     const int64_t begin = gml_trace_begin(context);
     const gml_gemm_plan *chosen = NULL;
+    gml_source source = GML_SOURCE_MODEL;
     const bool small = plan->small && gml_gemm_small(runtime->set, args);
     if (!small) {
-        if (plan->planned)
-            chosen = gml_parallel_threads(runtime, plan->call.threads) > 1 ? &plan->many : &plan->one;
+        const int32_t threads = gml_parallel_threads(runtime, plan->call.threads);
+        if (gml_recording(context) && gml_gemm_multiplies(args))
+            gml_record_gemm(args, batch->count, threads);
+        if (plan->planned) {
+            chosen = threads > 1 ? &plan->many : &plan->one;
+            source = threads > 1 ? plan->source_many : plan->source_one;
+        }
         gml_gemm_run(runtime, chosen, args, batch->count == 1 && !plan->listed ? NULL : batch);
     }
     if (begin)
-        gml_trace_gemm(context, run_function, plan->call.label, args, batch, small, chosen, begin);
+        gml_trace_gemm(context, run_function, plan->call.label, args, batch, small, chosen, source, begin);
 }
 
 gml_status gml_plan_run_gemm(const gml_plan *plan, const void *a, const void *b, void *c)

@@ -6,9 +6,11 @@
 #include "src/api/check.h"
 #include "src/api/context.h"
 #include "src/api/descriptor.h"
+#include "src/api/problems.h"
+#include "src/api/record.h"
+#include "src/api/snapshot.h"
 #include "src/api/status.h"
 #include "src/api/trace.h"
-#include "src/plan/model.h"
 #include <math.h>
 
 static const char function[] = "gml_softmax_f32";
@@ -104,25 +106,34 @@ static gml_status check_problem(const gml_softmax_problem *p)
     return check_outputs(p, &t);
 }
 
+gml_status gml_softmax_read(gml_softmax_problem *p, const gml_softmax_problem *problem)
+{
+    GML_TRY(gml_descriptor_read(p, sizeof *p, problem, function));
+    return check_problem(p);
+}
+
 gml_status gml_softmax_f32(gml_context *context, const gml_softmax_problem *problem)
 {
     gml_softmax_problem p;
-    GML_TRY(gml_descriptor_read(&p, sizeof p, problem, function));
-    GML_TRY(check_problem(&p));
-    if (p.batch == 0 || p.rows == 0 || (p.cols == 0 && !p.lse))
+    GML_TRY(gml_softmax_read(&p, problem));
+    if (gml_softmax_empty(&p))
         return GML_OK;
 
     context = gml_context_or_default(context);
     const gml_fpenv found = gml_fpenv_enter(); /* a caller's traps must not spring in the model */
     const int64_t begin = gml_trace_begin(context);
     const gml_softmax_problem resolved = gml_softmax_resolve(&p);
-    gml_softmax_plan plan =
-        gml_model_softmax(&context->machine, &resolved, gml_parallel_threads(&context->runtime, p.threads));
-    if (!gml_softmax_plan_check(&plan, NULL, 0))
+    const int32_t threads = gml_parallel_threads(&context->runtime, p.threads);
+    if (gml_recording(context))
+        gml_record_softmax(&resolved, threads);
+    const gml_planner planner = gml_planner_of(context);
+    gml_softmax_plan plan;
+    gml_origin origin;
+    if (!gml_plan_softmax(&planner, &resolved, threads, &plan, &origin))
         plan = (gml_softmax_plan){.threads = 1, .rows = 1};
     gml_softmax_run_f32(&context->runtime, &plan, &resolved);
     if (begin)
-        gml_trace_softmax(context, function, &p, plan.threads, begin);
+        gml_trace_softmax(context, function, &p, plan.threads, origin.source, begin);
     gml_fpenv_leave(found);
     return GML_OK;
 }

@@ -60,6 +60,14 @@ static void begin_line(line *to, const char *function, const char *label)
     add(to, "gemmule: call=%s label=%s", function, length ? safe : "-");
 }
 
+static void write_line(line *to)
+{
+    const int error = errno;
+    add(to, "\n");
+    if (write(STDERR_FILENO, to->text, to->length) < 0)
+        errno = error; /* nobody is there to be told */
+}
+
 /* What ends it: the time, and the rate of an operation with so many of fused multiply-adds, or 0. */
 static void end_line(line *to, const gml_context *context, int32_t threads, int64_t begin, double products)
 {
@@ -67,10 +75,13 @@ static void end_line(line *to, const gml_context *context, int32_t threads, int6
     add(to, " isa=%s threads=%d", context->runtime.set->isa, threads);
     add_real(to, "us", "%.3f", (double)nanoseconds * 1e-3);
     add_real(to, "gflops", "%.1f", nanoseconds > 0 ? 2.0 * products / (double)nanoseconds : 0.0);
-    add(to, "\n");
-    const int error = errno;
-    if (write(STDERR_FILENO, to->text, to->length) < 0)
-        errno = error; /* nobody is there to be told */
+    write_line(to);
+}
+
+static void add_source(line *to, bool planned, gml_source source)
+{
+    if (planned)
+        add(to, " plan=%s", gml_source_name(source));
 }
 
 static const char *activation_name(int32_t activation)
@@ -101,7 +112,7 @@ static const char *path_of(const gml_gemm_args *args, bool small, const gml_gemm
 
 void gml_trace_gemm(const gml_context *context, const char *function, const char *label,
                     const gml_gemm_args *args, const gml_gemm_batch *batch, bool small,
-                    const gml_gemm_plan *plan, int64_t begin)
+                    const gml_gemm_plan *plan, gml_source source, int64_t begin)
 {
     static const char *const which[] = {"none", "a", "b", "ab"};
     const bool a_list = batch->a_list, b_list = batch->b_list, c_list = batch->c_list;
@@ -127,6 +138,7 @@ void gml_trace_gemm(const gml_context *context, const char *function, const char
                          : small ? gml_gemm_small_kernel(set, args)->name
                                  : "-";
     add(&to, " path=%s kernel=%s", path_of(args, small, plan), kernel);
+    add_source(&to, plan != NULL, source);
     end_line(&to, context, plan ? plan->grid_m * plan->grid_n * plan->grid_batch : 1, begin,
              (double)batch->count * (double)args->m * (double)args->n *
                  (args->alpha == 0.0 ? 0.0 : (double)args->k));
@@ -145,7 +157,7 @@ static void add_options(line *to, const option *options)
 }
 
 void gml_trace_softmax(const gml_context *context, const char *function, const gml_softmax_problem *p,
-                       int32_t threads, int64_t begin)
+                       int32_t threads, gml_source source, int64_t begin)
 {
     const option options[] = {
         {"bias", p->bias},   {"keep", p->keep},   {"causal", p->causal != GML_CAUSAL_NONE},
@@ -162,6 +174,7 @@ void gml_trace_softmax(const gml_context *context, const char *function, const g
     add_real(&to, "softcap", "%.9g", (double)p->softcap);
     add_options(&to, options);
     add(&to, " path=rows kernel=%s", context->runtime.set->softmax_f32->name);
+    add_source(&to, true, source);
     end_line(&to, context, threads, begin, 0.0);
 }
 
@@ -171,7 +184,7 @@ static const char *attention_path(const gml_attention_plan *plan)
 }
 
 void gml_trace_attention(const gml_context *context, const char *function, const gml_attention_problem *p,
-                         const gml_attention_plan *plan, int64_t begin)
+                         const gml_attention_plan *plan, gml_source source, int64_t begin)
 {
     const option options[] = {{"bias", p->bias},
                               {"keep", p->keep},
@@ -197,6 +210,7 @@ void gml_trace_attention(const gml_context *context, const char *function, const
     add_real(&to, "softcap", "%.9g", (double)p->softcap);
     add_options(&to, options);
     add(&to, " path=%s kernel=%s", attention_path(plan), plan ? plan->kernel->name : "-");
+    add_source(&to, plan != NULL, source);
     /* Of all pairs, whether masked or not. */
     end_line(&to, context, plan ? plan->threads : 1, begin,
              (double)p->batch * (double)p->heads * (double)p->q_len * (double)p->kv_len *
@@ -214,4 +228,28 @@ void gml_trace_merge(const gml_context *context, const char *function, const gml
         p->parts, p->batch, p->heads, p->q_len, p->v_head_dim);
     add(&to, " lse=%d path=rows kernel=%s", p->lse != NULL, context->runtime.set->attention_row_f32->name);
     end_line(&to, context, threads, begin, 0.0);
+}
+
+void gml_trace_wisdom(const gml_context *context, const gml_wisdom_loaded *loaded)
+{
+    const gml_wisdom_count *lines = &loaded->lines;
+    int64_t refused = 0;
+    for (int i = GML_WISDOM_READ + 1; i < GML_WISDOM_REFUSALS; i++)
+        refused += loaded->files[i];
+    if (!refused && !lines->foreign && !lines->stale && !lines->damaged && !lines->invalid &&
+        !loaded->no_memory)
+        return;
+    line to = {.length = 0};
+    add(&to, "gemmule: wisdom isa=%s files=%" PRId64 " refused=%" PRId64 " accepted=%" PRId64,
+        context->runtime.set->isa, loaded->files[GML_WISDOM_READ], refused, lines->accepted);
+    add(&to, " foreign=%" PRId64 " stale=%" PRId64 " damaged=%" PRId64 " invalid=%" PRId64 " memory=%s",
+        lines->foreign, lines->stale, lines->damaged, lines->invalid, loaded->no_memory ? "none" : "fine");
+    write_line(&to);
+}
+
+void gml_trace_record(const char *name, int64_t problems, int error)
+{
+    line to = {.length = 0};
+    add(&to, "gemmule: record problems=%" PRId64 " error=%d file=%.900s", problems, error, name);
+    write_line(&to);
 }

@@ -6,7 +6,7 @@
  *     const int64_t begin = gml_trace_begin(context);
  *     ...
  *     if (begin)
- *         gml_trace_softmax(context, function, &problem, threads, begin);
+ *         gml_trace_softmax(context, function, &problem, threads, source, begin);
  *
  * inside the floating-point environment of the contract, in which no conversion traps.
  */
@@ -15,6 +15,8 @@
 
 #include "src/api/context.h"
 #include "src/core/gemm.h"
+#include "src/plan/planner.h"
+#include "src/plan/wisdom_files.h"
 #include <gemmule/attention.h>
 #include <gemmule/softmax.h>
 
@@ -32,14 +34,21 @@ static inline int64_t gml_trace_begin(const gml_context *context)
 const char *gml_trace_kernel(char text[GML_TRACE_KERNEL], const gml_kernel_set *set, const gml_gemm_args *args,
                              const gml_gemm_plan *plan);
 
-/* `plan` is NULL for a product that was small, or whose path needs none. label may be NULL. */
+/* `plan` is NULL for a product that was small, or whose path needs none; `source` is that of a plan. label may be NULL. */
 void gml_trace_gemm(const gml_context *context, const char *function, const char *label, const gml_gemm_args *args,
-                    const gml_gemm_batch *batch, bool small, const gml_gemm_plan *plan, int64_t begin);
+                    const gml_gemm_batch *batch, bool small, const gml_gemm_plan *plan, gml_source source,
+                    int64_t begin);
 void gml_trace_softmax(const gml_context *context, const char *function, const gml_softmax_problem *problem,
-                       int32_t threads, int64_t begin);
+                       int32_t threads, gml_source source, int64_t begin);
 void gml_trace_attention(const gml_context *context, const char *function, const gml_attention_problem *problem,
-                         const gml_attention_plan *plan, int64_t begin);
+                         const gml_attention_plan *plan, gml_source source, int64_t begin);
 void gml_trace_merge(const gml_context *context, const char *function, const gml_attention_merge_problem *problem,
                      int32_t threads, int64_t begin);
+
+/* What reading wisdom came to, if it was not all used. */
+void gml_trace_wisdom(const gml_context *context, const gml_wisdom_loaded *loaded);
+
+/* What became of the record; `error` is 0, or the number of the error. */
+void gml_trace_record(const char *name, int64_t problems, int error);
 
 #endif
