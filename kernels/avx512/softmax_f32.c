@@ -193,13 +193,18 @@ static void rows_across(const gml_softmax_rows_f32 *r, int64_t first)
 {
     _Alignas(64) float e[ACROSS][AVX512_LANES];
     const __m512 scale = _mm512_set1_ps(r->scale), zero = _mm512_setzero_ps();
+    /* Sixteen rows are less than the processor's own prefetching looks ahead in each of so many streams. */
+    const int64_t ahead = first + 2 * AVX512_LANES <= r->rows ? AVX512_LANES : 0;
     __m512 t[16], m = _mm512_set1_ps(-INFINITY);
     for (int64_t j = 0; j < r->n; j += AVX512_LANES) {
         const __mmask16 lanes = lanes_of(j, r->n);
-        const float *x = r->x + first * r->x_stride + j;
+        const float *x = r->x + first * r->x_stride + j, *y = r->y + first * r->y_stride + j;
         AVX512_UNROLL
-        for (int i = 0; i < 16; i++, x += r->x_stride)
+        for (int i = 0; i < 16; i++, x += r->x_stride, y += r->y_stride) {
             t[i] = _mm512_maskz_loadu_ps(lanes, x);
+            __builtin_prefetch(x + ahead * r->x_stride, 0);
+            __builtin_prefetch(y + ahead * r->y_stride, 1);
+        }
         avx512_transpose_f32(t);
         AVX512_UNROLL
         for (int i = 0; i < 16; i++)
