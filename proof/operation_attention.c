@@ -12,8 +12,23 @@
 typedef struct attention_call {
     const proof_subject *subject;
     gml_attention_problem problem;
+    gml_attention_plan plan; /* the model's */
     gml_status status;
 } attention_call;
+
+/* false when the model's plan is refused. */
+static bool choose_plan(proof_session *session, attention_call *c)
+{
+    const proof_subject *subject = c->subject;
+    const gml_kernel_set *set = subject->runtime->set;
+    char why[160];
+    c->plan =
+        gml_model_attention(subject->machine, set, &c->problem, subject->runtime->threads, subject->choice);
+    if (gml_attention_plan_check(&c->plan, set, c->problem.head_dim, c->problem.v_head_dim, why, sizeof why))
+        return true;
+    proof_fail(session, "the plan is refused: %s", why);
+    return false;
+}
 
 static void run(void *argument)
 {
@@ -26,7 +41,7 @@ static void run(void *argument)
     gml_attention_problem p = c->problem;
     if (p.scale == 0.0f)
         p.scale = (float)(1.0 / sqrt((double)p.head_dim));
-    gml_attention_run_f32(c->subject->runtime, c->subject->attention, &p);
+    gml_attention_run_f32(c->subject->runtime, c->subject->machine ? &c->plan : c->subject->attention, &p);
 }
 
 typedef struct text {
@@ -94,6 +109,8 @@ void proof_attention_case(proof_session *session, const proof_subject *subject, 
     proof_attention_point(&problem, &x, false);
     label(session, a);
     attention_call call = {.subject = subject, .problem = problem};
+    if (subject && subject->machine && !choose_plan(session, &call))
+        return;
     if (subject && proof_case_end(session, run, &call) && call.status != GML_OK)
         proof_fail(session, "%s", gml_status_name(call.status));
     if (sha) {

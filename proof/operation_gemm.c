@@ -20,7 +20,8 @@ typedef struct gemm_call {
     const proof_gemm *g;
     matrices a, b, c;
     const proof_operand *bias_m, *bias_n;
-    gml_gemm_packed packed_a, packed_b; /* of an executor */
+    gml_gemm_plan plan;                 /* of an executor, as what follows */
+    gml_gemm_packed packed_a, packed_b; /* those without data are not packed (yet) */
     gml_status status;
 } gemm_call;
 
@@ -135,27 +136,34 @@ static void run_public(gemm_call *c)
     gml_packed_destroy(packed_b);
 }
 
+/* The operands without addresses, as far as they are packed. */
+static gml_gemm_args args_of(const gemm_call *c)
+{
+    const proof_gemm *g = c->g;
+    return (gml_gemm_args){.type = g->type,
+                           .m = g->m,
+                           .n = g->n,
+                           .k = g->k,
+                           .alpha = g->alpha,
+                           .beta = g->beta,
+                           .rs_a = c->a.rs,
+                           .cs_a = c->a.cs,
+                           .rs_b = c->b.rs,
+                           .cs_b = c->b.cs,
+                           .rs_c = c->c.rs,
+                           .cs_c = c->c.cs,
+                           .packed_a = c->packed_a.data ? &c->packed_a : NULL,
+                           .packed_b = c->packed_b.data ? &c->packed_b : NULL,
+                           .epilogue = {.bias_m = c->bias_m ? c->bias_m->data : NULL,
+                                        .bias_n = c->bias_n ? c->bias_n->data : NULL,
+                                        .activation = g->activation}};
+}
+
 static void run_executor(const gemm_call *c)
 {
     const proof_gemm *g = c->g;
     const bool one = g->batch == 1 && !listed(g);
-    gml_gemm_args args = {.type = g->type,
-                          .m = g->m,
-                          .n = g->n,
-                          .k = g->k,
-                          .alpha = g->alpha,
-                          .beta = g->beta,
-                          .rs_a = c->a.rs,
-                          .cs_a = c->a.cs,
-                          .rs_b = c->b.rs,
-                          .cs_b = c->b.cs,
-                          .rs_c = c->c.rs,
-                          .cs_c = c->c.cs,
-                          .packed_a = g->packed_a ? &c->packed_a : NULL,
-                          .packed_b = g->packed_b ? &c->packed_b : NULL,
-                          .epilogue = {.bias_m = c->bias_m ? c->bias_m->data : NULL,
-                                       .bias_n = c->bias_n ? c->bias_n->data : NULL,
-                                       .activation = g->activation}};
+    gml_gemm_args args = args_of(c);
     gml_gemm_batch batch = {.count = g->batch};
     if (listed(g)) {
         batch.a_list = g->packed_a ? NULL : (const void *const *)c->a.list;
@@ -167,8 +175,7 @@ static void run_executor(const gemm_call *c)
         args.c = data_of(&c->c);
         batch.bs_a = c->a.bs, batch.bs_b = c->b.bs, batch.bs_c = c->c.bs;
     }
-    gml_gemm_run(c->subject->runtime, c->subject->gemm_plain ? NULL : c->subject->gemm, &args,
-                 one ? NULL : &batch);
+    gml_gemm_run(c->subject->runtime, c->subject->gemm_plain ? NULL : &c->plan, &args, one ? NULL : &batch);
 }
 
 static void run(void *argument)
@@ -232,7 +239,7 @@ static const proof_operand *place_bias(proof_session *session, const char *name,
 static void pack_core(proof_session *session, const gemm_call *c, bool of_b, gml_gemm_packed *packed)
 {
     const proof_gemm *g = c->g;
-    const gml_gemm_plan *plan = c->subject->gemm;
+    const gml_gemm_plan *plan = &c->plan;
     const matrices *from = of_b ? &c->b : &c->a;
     *packed = (gml_gemm_packed){.set = c->subject->runtime->set,
                                 .kernels = plan->kernels,
@@ -266,6 +273,31 @@ static void specify(const gemm_call *c)
             spec_epilogue_f64(g->m, g->n, bias_m, bias_n, g->activation, to, c->c.rs, c->c.cs);
         }
     }
+}
+
+/* The plan, and what is packed for it; false when the model's is refused. */
+static bool prepare(proof_session *session, gemm_call *c)
+{
+    const proof_subject *subject = c->subject;
+    const gml_kernel_set *set = subject->runtime->set;
+    const int32_t threads = subject->runtime->threads;
+    char why[160];
+    gml_gemm_args args = args_of(c);
+    c->plan = subject->gemm
+                  ? *subject->gemm
+                  : gml_model_gemm(subject->machine, set, &args, c->g->batch, threads, subject->choice);
+    if (c->g->packed_a)
+        pack_core(session, c, false, &c->packed_a);
+    if (c->g->packed_b)
+        pack_core(session, c, true, &c->packed_b);
+    if (subject->gemm)
+        return true;
+    args = args_of(c);
+    c->plan = gml_model_gemm(subject->machine, set, &args, c->g->batch, threads, subject->choice);
+    if (gml_gemm_plan_check(&c->plan, set, why, sizeof why))
+        return true;
+    proof_fail(session, "the plan is refused: %s", why);
+    return false;
 }
 
 static void label(proof_session *session, const gemm_call *c)
@@ -304,10 +336,8 @@ void proof_gemm_case(proof_session *session, const proof_subject *subject, const
     if (g->bias_n)
         call.bias_n = place_bias(session, "bias_n", call.c.element, g->n, g->values, &random);
     label(session, &call);
-    if (subject && subject->runtime && g->packed_a)
-        pack_core(session, &call, false, &call.packed_a);
-    if (subject && subject->runtime && g->packed_b)
-        pack_core(session, &call, true, &call.packed_b);
+    if (subject && subject->runtime && !prepare(session, &call))
+        return;
     proof_case_images(session);
     specify(&call);
     if (subject)

@@ -9,8 +9,26 @@
 typedef struct softmax_call {
     const proof_subject *subject;
     gml_softmax_problem problem;
+    gml_softmax_plan plan; /* of an executor */
     gml_status status;
 } softmax_call;
+
+/* The plan of an executor; false when the model's is refused. */
+static bool choose_plan(proof_session *session, softmax_call *c)
+{
+    const proof_subject *subject = c->subject;
+    char why[160];
+    if (subject->softmax) {
+        c->plan = *subject->softmax;
+        return true;
+    }
+    const gml_softmax_problem resolved = gml_softmax_resolve(&c->problem);
+    c->plan = gml_model_softmax(subject->machine, &resolved, subject->runtime->threads, subject->choice);
+    if (gml_softmax_plan_check(&c->plan, why, sizeof why))
+        return true;
+    proof_fail(session, "the plan is refused: %s", why);
+    return false;
+}
 
 static void run(void *argument)
 {
@@ -20,7 +38,7 @@ static void run(void *argument)
         return;
     }
     const gml_softmax_problem resolved = gml_softmax_resolve(&c->problem);
-    gml_softmax_run_f32(c->subject->runtime, c->subject->softmax, &resolved);
+    gml_softmax_run_f32(c->subject->runtime, &c->plan, &resolved);
 }
 
 /* [batch][rows][cols] */
@@ -176,6 +194,8 @@ void proof_softmax_case(proof_session *session, const proof_subject *subject, co
     spec_softmax_f32(&images);
     label(session, s);
     softmax_call call = {.subject = subject, .problem = problem};
+    if (subject && subject->runtime && !choose_plan(session, &call))
+        return;
     if (subject && proof_case_end(session, run, &call) && call.status != GML_OK)
         proof_fail(session, "%s", gml_status_name(call.status));
     if (sha) {

@@ -9,16 +9,19 @@
 #include "proof/session.h"
 #include "src/core/plan.h"
 #include "src/core/runtime.h"
+#include "src/plan/model.h"
 #include <gemmule/context.h>
 #include <gemmule/types.h>
 
 /* Who computes: the public interface in a context, or an executor with a plan (NULL: its path for want of
- * memory). A subject NULL is the specification itself, for its hash. */
+ * memory), which is given or made by the model. A subject NULL is the specification itself, for its hash. */
 typedef struct proof_subject {
     gml_context *context;
-    gml_runtime *runtime;      /* NULL: the public interface */
-    const gml_gemm_plan *gemm; /* never NULL: packed operands are made for it        */
-    bool gemm_plain;           /* the path for want of memory, by a plan that is NULL */
+    gml_runtime *runtime;       /* NULL: the public interface                         */
+    const gml_machine *machine; /* with choice: the model makes those plans that are  */
+    const gml_choice *choice;   /* not given; without, gemm is given                  */
+    const gml_gemm_plan *gemm;
+    bool gemm_plain;            /* the path for want of memory, by a plan that is NULL */
     const gml_softmax_plan *softmax;
     const gml_attention_plan *attention;
 } proof_subject;
@@ -151,8 +154,9 @@ void proof_merge_case(proof_session *session, const proof_subject *subject, cons
 void proof_hash_operand(proof_sha256 *sha, const proof_operand *operand, bool image);
 
 /* Runs `count` random cases of each operation through the public interface; with odd plans through the
- * executors of a set: every kernel of it, every path. */
+ * executors of a set: every kernel of it, every path; with the plans that the model makes of random choices. */
 void proof_random_operations(proof_session *session, const proof_subject *subject, int64_t count);
 void proof_odd_plans(proof_session *session, const gml_kernel_set *set, int32_t threads, int64_t count);
+void proof_chosen_plans(proof_session *session, const gml_kernel_set *set, int32_t threads, int64_t count);
 
 #endif

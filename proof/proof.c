@@ -96,6 +96,8 @@ static void prove_set(proof_session *session, const gml_kernel_set *set)
             through_context(session, set, threads);
         if (options->parts & PROOF_PLANS)
             proof_odd_plans(session, set, threads, options->cases);
+        if (options->parts & PROOF_CHOICES)
+            proof_chosen_plans(session, set, threads, options->cases);
     }
 }
 

@@ -20,7 +20,8 @@
 #define PROOF_FIXED   (1u << 1) /* the numbered list of cases.h, through the public interface; hashed    */
 #define PROOF_RANDOM  (1u << 2) /* random operations through the public interface                        */
 #define PROOF_PLANS   (1u << 3) /* random operations through the executors, with plans no model makes    */
-#define PROOF_ALL     (PROOF_KERNELS | PROOF_FIXED | PROOF_RANDOM | PROOF_PLANS)
+#define PROOF_CHOICES (1u << 4) /* the same with plans that the model makes of random choices            */
+#define PROOF_ALL     (PROOF_KERNELS | PROOF_FIXED | PROOF_RANDOM | PROOF_PLANS | PROOF_CHOICES)
 
 typedef struct proof_options {
     unsigned parts;     /* PROOF_...                                                                  */

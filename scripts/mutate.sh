@@ -20,7 +20,7 @@ esac
 
 tree=$(mktemp -d)
 trap 'rm -rf "$tree"' EXIT
-cp -R "$source"/{CMakeLists.txt,LICENSE,README.md,CHANGELOG.md,cmake,docs,include,kernels,src,proof,cli} "$tree"
+cp -R "$source"/{CMakeLists.txt,LICENSE,README.md,CHANGELOG.md,cmake,docs,include,kernels,src,proof,tune,cli} "$tree"
 mkdir "$tree/tests"
 cp -R "$source/tests/golden" "$tree/tests"
 log=$tree/log
@@ -256,6 +256,8 @@ executors() {
         'int64_t part = 1; part < run->split; part++' 'int64_t part = run->split - 1; part > 0; part--'
     mutant "merge: parts in another order" src/core/attention_merge.c \
         'int64_t part = 0; part < p->parts; part++' 'int64_t part = p->parts - 1; part >= 0; part--'
+    mutant "model: B left where it stands, whatever its columns" src/plan/model_gemm.c \
+        '!p->b_rows || wanted_flag' 'wanted_flag'
 }
 
 more_executors() {
@@ -372,6 +374,18 @@ more_executors() {
         'if (p->sinks) {' 'if (p->sinks == p->alibi) {'
     mutant "merge: parts without keys read" src/core/attention_merge.c \
         'if (lse == -INFINITY)' 'if (false)'
+    mutant "model: panels that end within a block of k" src/plan/model_gemm.c \
+        'min64(most_panel / nr, GML_BLOCK_LIMIT)), kc0)' 'min64(most_panel / nr, GML_BLOCK_LIMIT)), 1)'
+    mutant "model: strips of sums that are no whole vectors" src/plan/model_gemm.c \
+        'max64(min64(most, sums / plan->mc), lanes), lanes)' 'max64(min64(most, sums / plan->mc), lanes), 1)'
+    mutant "model: more few queries than there is room for" src/plan/model_attention.c \
+        'GML_CHOOSE_ATTENTION_ROWS, FEW), GML_FEW_ROWS)' 'GML_CHOOSE_ATTENTION_ROWS, FEW), GML_BLOCKS_ROWS)'
+    mutant "model: more parts of the keys than threads" src/plan/model_attention.c \
+        'min64(threads, blocks)' 'blocks'
+    mutant "choices: the name of another value" src/plan/choice.c \
+        'p[i].names[value - 1]' 'p[i].names[0]'
+    mutant "choices: a value that ends early" src/plan/choice.c \
+        'value = 10 * value + (p.text[i] - ' 'value = value + (p.text[i] - '
     mutant "contract: a coefficient, in kernels and specification alike" kernels/arithmetic.h \
         '#define GML_EXP2_C6 ' '#define GML_EXP2_C6 1.001f * '
     mutant "contract: shorter chains, in kernels and specification alike" kernels/arithmetic.h \
