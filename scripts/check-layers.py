@@ -25,7 +25,7 @@ ROOMS = [
     ("kernels/isa.def", r"$^"),
     ("src/core/select.c", r"src/core/select\.h|kernels/isa\.def"),
     ("src/core/", rf"{PUBLIC}|{CONTRACT}|src/core/\w+\.h"),
-    ("src/plan/", rf"{PUBLIC}|{CONTRACT}|src/(plan|core)/\w+\.h"),
+    ("src/plan/", rf"{PUBLIC}|{CONTRACT}|src/(plan|core)/\w+\.h|src/plan/revisions\.def"),
     ("src/api/", LIBRARY),
     ("blas/", rf"{PUBLIC}|blas/\w+\.(h|inc)"),
     ("fortran/", r"$^"),
