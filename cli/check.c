@@ -165,7 +165,7 @@ static int check(const setting *with)
         return cli_usage_error("gemmule check", "no kernel that this CPU can run has '%s' in its name",
                                with->kernel);
     if (!with->kernel) {
-        options.parts = PROOF_FIXED | PROOF_RANDOM | PROOF_PLANS;
+        options.parts = PROOF_FIXED | PROOF_RANDOM | PROOF_PLANS | PROOF_CHOICES;
         options.isa = with->isa;
         fine = proof_run(&options, &report) && fine;
     }

@@ -23,7 +23,10 @@ enum {
 int gemmule_info(int argc, char **argv);
 int gemmule_check(int argc, char **argv);
 int gemmule_explain(int argc, char **argv);
+int gemmule_doctor(int argc, char **argv);
 int gemmule_demo(int argc, char **argv);
+int gemmule_tune(int argc, char **argv);
+int gemmule_wisdom(int argc, char **argv);
 
 /*
  * Options, as a table: parsing and --help are two loops over it. A value follows its option as the next

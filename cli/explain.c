@@ -7,22 +7,26 @@
 #include "cli/cli.h"
 #include "cli/json.h"
 #include "cli/table.h"
+#include "src/api/snapshot.h"
 #include "src/core/select.h"
 #include <gemmule/info.h>
 #include <inttypes.h>
 #include <string.h>
 
 typedef struct form {
-    const char *operation;
+    gml_operation operation;
     const char *sizes[EXPLAIN_SIZES]; /* their names         */
     int64_t most;                     /* of each size        */
     explain_fn *explain;
 } form;
 
 static const form forms[] = {
-    {"gemm", {"M", "N", "K"}, INT64_C(1) << 40, explain_gemm},
-    {"softmax", {"ROWS", "COLS"}, INT64_C(1) << 30, explain_softmax},
-    {"attention", {"BATCH", "HEADS", "Q_LEN", "KV_LEN", "HEAD_DIM"}, INT64_C(1) << 20, explain_attention},
+    {GML_OPERATION_GEMM, {"M", "N", "K"}, INT64_C(1) << 40, explain_gemm},
+    {GML_OPERATION_SOFTMAX, {"ROWS", "COLS"}, INT64_C(1) << 30, explain_softmax},
+    {GML_OPERATION_ATTENTION,
+     {"BATCH", "HEADS", "Q_LEN", "KV_LEN", "HEAD_DIM"},
+     INT64_C(1) << 20,
+     explain_attention},
 };
 
 static int count_of(const form *f)
@@ -33,12 +37,46 @@ static int count_of(const form *f)
     return count;
 }
 
+/* Where a plan comes from, in words: "model: nothing was measured on this machine". */
+static const char *say_why(char *text, size_t size, const gml_wisdom *wisdom, const gml_origin *origin)
+{
+    const char *source = gml_source_name(origin->source);
+    const gml_wisdom_entry *entry = origin->entry;
+    if (!entry)
+        snprintf(text, size, "%s: cache sizes and the problem; %s", source,
+                 origin->refused ? "what was measured nearby does not fit this problem"
+                 : wisdom        ? "neither it nor a problem near it was measured"
+                                 : "nothing was measured on this machine");
+    else if (gml_choice_is_model(&origin->choice))
+        snprintf(text, size, "%s: the model's plan, as nothing was proven to be faster, in run %s", source,
+                 entry->run);
+    else
+        snprintf(text, size,
+                 "%s: %.3f times as fast as the model's plan (%.3f to %.3f, of %d samples)%s, in run %s",
+                 source, entry->gain, entry->low, entry->high, (int)entry->samples,
+                 origin->source == GML_SOURCE_PREDICTED ? " at a problem near it" : "", entry->run);
+    return text;
+}
+
+static void print_origin_json(json *to, const form *f, const gml_origin *origin, const char *why)
+{
+    char choice[GML_CHOICE_TEXT];
+    const gml_wisdom_entry *entry = gml_choice_is_model(&origin->choice) ? NULL : origin->entry;
+    gml_choice_write(f->operation, &origin->choice, choice, sizeof choice);
+    json_text(to, "source", gml_source_name(origin->source));
+    json_text(to, "choice", choice);
+    json_real(to, "gain", entry ? entry->gain : 1.0);
+    json_real(to, "gain_low", entry ? entry->low : 1.0);
+    json_real(to, "gain_high", entry ? entry->high : 1.0);
+    json_text(to, "why", why);
+}
+
 static void print_json(const explain_setting *with, const form *f, const int64_t *sizes,
-                       const explain_report *out)
+                       const explain_report *out, const char *why)
 {
     json to = json_open(stdout);
     json_object(&to, NULL);
-    json_text(&to, "operation", f->operation);
+    json_text(&to, "operation", gml_operation_name(f->operation));
     json_array(&to, "sizes");
     for (int i = 0; i < count_of(f); i++)
         json_integer(&to, NULL, sizes[i]);
@@ -50,7 +88,7 @@ static void print_json(const explain_setting *with, const form *f, const int64_t
         json_text(&to, "path", out->path);
         json_bool(&to, "small", out->small);
     }
-    json_text(&to, "source", "model");
+    print_origin_json(&to, f, &out->origin, why);
     json_integer(&to, "threads", out->threads);
     json_integer(&to, "threads_allowed", with->threads);
     json_array(&to, "plan");
@@ -72,10 +110,10 @@ static void print_json(const explain_setting *with, const form *f, const int64_t
 }
 
 static void print_text(const explain_setting *with, const form *f, const int64_t *sizes,
-                       const explain_report *out)
+                       const explain_report *out, const char *why)
 {
-    char shared[CLI_BYTES], own[CLI_BYTES];
-    printf("%s", f->operation);
+    char choice[GML_CHOICE_TEXT], shared[CLI_BYTES], own[CLI_BYTES];
+    printf("%s", gml_operation_name(f->operation));
     for (int i = 0; i < count_of(f); i++)
         printf("%s %s %" PRId64, i ? "," : "", f->sizes[i], sizes[i]);
     printf("\n\nKernel   %s%s\n", out->kernel,
@@ -86,7 +124,10 @@ static void print_text(const explain_setting *with, const form *f, const int64_t
                           : "");
     printf("Threads  %d of %" PRId64 "%s\n", out->threads, with->threads,
            out->threads < with->threads ? ": the work pays for no more" : "");
-    printf("Source   model: cache sizes and the problem, nothing measured\n");
+    printf("Source   %s\n", why);
+    gml_choice_write(f->operation, &out->origin.choice, choice, sizeof choice);
+    if (!gml_choice_is_model(&out->origin.choice))
+        printf("Choice   %s; all else is the model's\n", choice);
     printf("Scratch  %s shared, %s for each thread\n\n", cli_bytes(shared, (int64_t)out->shared),
            cli_bytes(own, (int64_t)out->own));
     table t = table_open("number", ">value", "bounded by", NULL);
@@ -101,7 +142,7 @@ static void print_text(const explain_setting *with, const form *f, const int64_t
 static const form *find_form(const char *operation)
 {
     for (size_t i = 0; i < sizeof forms / sizeof *forms; i++)
-        if (!strcmp(operation, forms[i].operation))
+        if (!strcmp(operation, gml_operation_name(forms[i].operation)))
             return &forms[i];
     return NULL;
 }
@@ -110,8 +151,8 @@ static const form *find_form(const char *operation)
 static bool read_sizes(const char *command, const form *f, int count, const char **words, int64_t *sizes)
 {
     if (count != count_of(f)) {
-        cli_usage_error(command, "%s takes %d sizes, there are %d (see %s --help)", f->operation, count_of(f),
-                        count, command);
+        cli_usage_error(command, "%s takes %d sizes, there are %d (see %s --help)",
+                        gml_operation_name(f->operation), count_of(f), count, command);
         return false;
     }
     for (int i = 0; i < count; i++)
@@ -133,7 +174,7 @@ static bool options_fit(const char *command, const form *f, const explain_settin
                 : with->causal     ? "--causal"
                                    : stray;
     if (stray) {
-        cli_usage_error(command, "%s has no option %s", f->operation, stray);
+        cli_usage_error(command, "%s has no option %s", gml_operation_name(f->operation), stray);
         return false;
     }
     if (with->type && strcmp(with->type, "f32") != 0 && strcmp(with->type, "f64") != 0) {
@@ -148,7 +189,7 @@ static bool options_fit(const char *command, const form *f, const explain_settin
     return true;
 }
 
-/* Fills in what follows from the options; otherwise a sentence and false. */
+/* Fills in what follows from the options; otherwise a sentence and false. A set that cannot run here has no wisdom. */
 static bool settle(const char *command, explain_setting *with)
 {
     if (!with->isa)
@@ -161,6 +202,13 @@ static bool settle(const char *command, explain_setting *with)
     if (!with->threads)
         with->threads = gml_context_threads(NULL);
     gml_machine_detect(&with->machine);
+    with->planner = (gml_planner){.machine = &with->machine, .set = with->set};
+    if (gml_isa_available(with->isa)) {
+        gml_context_options options = GML_CONTEXT_OPTIONS_INIT;
+        options.isa = with->isa;
+        if (gml_context_create(&with->context, &options) == GML_OK)
+            with->planner.wisdom = gml_planner_of(with->context).wisdom;
+    }
     with->cache = gml_cache_budget_of(&with->machine, (int32_t)with->threads);
     return true;
 }
@@ -210,9 +258,12 @@ int gemmule_explain(int argc, char **argv)
 
     explain_report out = {0};
     f->explain(&with, sizes, &out);
+    char why[EXPLAIN_WHY];
+    say_why(why, sizeof why, with.planner.wisdom, &out.origin);
     if (with.json)
-        print_json(&with, f, sizes, &out);
+        print_json(&with, f, sizes, &out, why);
     else
-        print_text(&with, f, sizes, &out);
+        print_text(&with, f, sizes, &out, why);
+    gml_context_destroy(with.context);
     return CLI_FINE;
 }

@@ -5,11 +5,12 @@
 #ifndef GML_CLI_EXPLAIN_H
 #define GML_CLI_EXPLAIN_H
 
-#include "src/core/cpu.h"
-#include "src/core/plan.h"
+#include "src/plan/planner.h"
+#include <gemmule/context.h>
 
 #define EXPLAIN_ROWS  16
 #define EXPLAIN_SIZES 5
+#define EXPLAIN_WHY   192
 
 typedef struct explain_row {
     const char *name;
@@ -23,6 +24,7 @@ typedef struct explain_report {
     char name[40];    /* memory for the name of a kernel that is put together                      */
     const char *path; /* NULL: there is only one                                            */
     bool small;       /* GEMM: a call of this size does without a plan where it can                */
+    gml_origin origin;
     int rows;
     explain_row row[EXPLAIN_ROWS];
     int32_t threads;
@@ -37,6 +39,8 @@ typedef struct explain_setting {
     const char *isa, *type;
     const gml_kernel_set *set;
     gml_machine machine;
+    gml_context *context;   /* that uses the set, where this CPU can; or NULL */
+    gml_planner planner;    /* with the context's wisdom                      */
     gml_cache_budget cache; /* of a thread, when all are at work */
 } explain_setting;
 

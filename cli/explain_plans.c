@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Plans in words. The model is the one that calls use; the texts say what a number takes of the resource that
+ * Plans in words. The planner is the one that calls use; the texts say what a number takes of the resource that
  * bounds it, from the plan and the machine, and repeat none of the model's own fractions.
  */
 #include "cli/cli.h"
@@ -8,7 +8,6 @@
 #include "kernels/arithmetic.h"
 #include "src/api/trace.h"
 #include "src/core/softmax.h"
-#include "src/plan/model.h"
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -138,7 +137,8 @@ static void add_split(const explain_setting *with, const gml_gemm_plan *plan, in
 void explain_gemm(const explain_setting *with, const int64_t *sizes, explain_report *out)
 {
     const gml_gemm_args args = gemm_args(with, sizes);
-    const gml_gemm_plan plan = gml_model_gemm(&with->machine, with->set, &args, 1, (int32_t)with->threads);
+    gml_gemm_plan plan;
+    gml_plan_gemm(&with->planner, &args, 1, (int32_t)with->threads, &plan, &out->origin);
     const gml_gemm_kernel *kernel = plan.kernel;
     const int64_t vectors = kernel->nr / plan.kernels->lanes;
     const int64_t m = plan.transpose ? args.n : args.m, n = plan.transpose ? args.m : args.n;
@@ -182,7 +182,8 @@ void explain_softmax(const explain_setting *with, const int64_t *sizes, explain_
     problem.cols = problem.x_stride = problem.y_stride = sizes[1];
     problem.x = &elsewhere;
     problem = gml_softmax_resolve(&problem);
-    const gml_softmax_plan plan = gml_model_softmax(&with->machine, &problem, (int32_t)with->threads);
+    gml_softmax_plan plan;
+    gml_plan_softmax(&with->planner, &problem, (int32_t)with->threads, &plan, &out->origin);
     char text[96];
     out->kernel = with->set->softmax_f32->name;
     out->threads = plan.threads;
@@ -276,8 +277,8 @@ void explain_attention(const explain_setting *with, const int64_t *sizes, explai
     problem.kv_heads = with->kv_heads ? with->kv_heads : problem.heads;
     problem.v_head_dim = with->v_head_dim ? with->v_head_dim : problem.head_dim;
     problem.causal = with->causal ? GML_CAUSAL_BOTTOM_RIGHT : GML_CAUSAL_NONE;
-    const gml_attention_plan plan =
-        gml_model_attention(&with->machine, with->set, &problem, (int32_t)with->threads);
+    gml_attention_plan plan;
+    gml_plan_attention(&with->planner, &problem, (int32_t)with->threads, &plan, &out->origin);
     const char *const kernels[GML_ATTENTION_PATHS] = {
         [GML_ATTENTION_TILES] = plan.kernel->name,
         [GML_ATTENTION_FEW] = with->set->attention_row_f32->name,

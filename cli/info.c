@@ -2,6 +2,7 @@
  *
  * `gemmule info`: what the library found on this machine, what it chose, and why.
  */
+#include "cli/info.h"
 #include "cli/cli.h"
 #include "cli/json.h"
 #include "cli/table.h"
@@ -9,17 +10,6 @@
 #include "src/core/select.h"
 #include <gemmule/info.h>
 #include <string.h>
-
-static const struct {
-    uint64_t bit;
-    const char *name;
-} features[] = {
-    {GML_CPU_AVX2, "avx2"},         {GML_CPU_FMA, "fma"},           {GML_CPU_AVX512F, "avx512f"},
-    {GML_CPU_AVX512DQ, "avx512dq"}, {GML_CPU_AVX512BW, "avx512bw"}, {GML_CPU_AVX512VL, "avx512vl"},
-    {GML_CPU_NEON, "neon"},
-};
-
-enum { FEATURES = sizeof features / sizeof *features };
 
 typedef struct facts {
     const gml_machine *machine;
@@ -110,9 +100,9 @@ static void json_cache(json *out, const char *name, const gml_cache *cache, int6
 static void json_features(json *out, const char *key, uint64_t bits)
 {
     json_array(out, key);
-    for (int i = 0; i < FEATURES; i++)
-        if (bits & features[i].bit)
-            json_text(out, NULL, features[i].name);
+    for (const gml_cpu_feature *feature = gml_cpu_feature_names; feature->name; feature++)
+        if (bits & feature->bit)
+            json_text(out, NULL, feature->name);
     json_end(out);
 }
 
@@ -213,14 +203,15 @@ static void print_json(const facts *f)
     }
     json_end(&out);
     json_kernels(&out, f->set);
+    info_wisdom_json(&out);
     json_close(&out);
 }
 
 static void print_features(uint64_t bits)
 {
-    for (int i = 0; i < FEATURES; i++)
-        if (bits & features[i].bit)
-            printf(" %s", features[i].name);
+    for (const gml_cpu_feature *feature = gml_cpu_feature_names; feature->name; feature++)
+        if (bits & feature->bit)
+            printf(" %s", feature->name);
     printf("%s\n", bits ? "" : " none that a kernel set needs");
 }
 
@@ -295,8 +286,9 @@ int gemmule_info(int argc, char **argv)
     const cli_usage usage = {
         "gemmule info",
         "[--json]",
-        "Prints the version, the CPU and its caches, the number of threads, and the\n"
-        "kernel sets: which were built, can run here, are in use, and why.\n",
+        "Prints the version, the CPU and its caches, the number of threads, the\n"
+        "kernel sets: which were built, can run here, are in use, and why; and the\n"
+        "wisdom that is in use.\n",
         options,
     };
     int code = CLI_FINE;
@@ -312,5 +304,6 @@ int gemmule_info(int argc, char **argv)
     print_machine(&f);
     print_sets(&f);
     print_kernels(f.set);
+    info_wisdom_print();
     return CLI_FINE;
 }

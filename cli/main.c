@@ -17,7 +17,11 @@ static const struct {
     {"info", gemmule_info, "this machine, the kernels, the threads, and what was chosen and why"},
     {"check", gemmule_check, "every kernel and operation against the specification, bit for bit"},
     {"explain", gemmule_explain, "the plan of a problem, and what bounds each of its numbers"},
+    {"doctor", gemmule_doctor,
+     "what makes measurements on this machine slow or noisy, and what to do about it"},
     {"demo", gemmule_demo, "a layer of a real sentence encoder: error, hash and times"},
+    {"tune", gemmule_tune, "measure plans, and save those that are proven to be faster"},
+    {"wisdom", gemmule_wisdom, "what tuning found out: show, export, import, merge, verify, prune"},
 };
 
 enum { COMMANDS = sizeof commands / sizeof *commands };
@@ -38,6 +42,8 @@ static void print_help(void)
            "Environment:\n"
            "  GEMMULE_ISA          the best kernel set to use: a name that gemmule info prints\n"
            "  GEMMULE_NUM_THREADS  the number of threads\n"
+           "  GEMMULE_WISDOM       files and directories of wisdom, separated by ':'; off: none is read\n"
+           "  GEMMULE_RECORD       a file for the problems that a program computes, for gemmule tune --from\n"
            "\n"
            "Exit codes: 0 fine, 1 a finding, 2 usage, 3 inconclusive, 4 failed, 77 skipped.\n");
 }

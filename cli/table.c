@@ -87,6 +87,11 @@ void table_print(table *t, FILE *file)
     }
     for (int row = 0; row < t->rows; row++)
         print_row(t, file, t->cells + row * t->columns, width);
+    table_free(t);
+}
+
+void table_free(table *t)
+{
     for (int i = 0; i < t->rows * t->columns; i++)
         free(t->cells[i]);
     free(t->cells);

@@ -23,6 +23,7 @@ typedef struct table {
 table table_open(const char *title, ...) __attribute__((sentinel));
 void table_row(table *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void table_print(table *t, FILE *file);
+void table_free(table *t); /* instead */
 
 typedef struct chart_bar {
     const char *label;
