@@ -10,7 +10,7 @@ set -u
 [ $# -ge 2 ] || { echo "usage: $0 GOLDEN_DIR [EMULATOR...] GEMMULE" >&2; exit 2; }
 golden=$1
 shift
-unset GEMMULE_ISA GEMMULE_NUM_THREADS
+unset GEMMULE_ISA GEMMULE_NUM_THREADS GEMMULE_RECORD
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 failed=0
@@ -62,18 +62,28 @@ command="$*"
 
 # Help and version
 expect 0 --help
-for name in info check explain demo; do
+for name in info check explain doctor demo tune wisdom; do
     says "  $name "
 done
 expect 0 --version
 says "arithmetic revision"
-for name in info check explain demo; do
+for name in info check explain doctor demo tune; do
     expect 0 "$name" --help
     says "Usage: gemmule $name"
     says "--json"
     for option in $(grep -oE '^  --[a-z-]+' "$scratch/out"); do
         grep -qE "^.It Fl ${option#-}( |\$)|^.Fl ${option#-} ,\$" "$golden/../../docs/gemmule.1" ||
             fail "docs/gemmule.1 does not explain $option of gemmule $name"
+    done
+done
+expect 0 wisdom --help
+for name in $(sed -nE 's/^  ([a-z]+) .*/\1/p' "$scratch/out"); do
+    expect 0 wisdom "$name" --help
+    says "Usage: gemmule wisdom $name"
+    grep -q "^.Cm wisdom $name" "$golden/../../docs/gemmule.1" || fail "docs/gemmule.1 has no gemmule wisdom $name"
+    for option in $(grep -oE '^  --[a-z-]+' "$scratch/out"); do
+        grep -qE "^.It Fl ${option#-}( |\$)" "$golden/../../docs/gemmule.1" || [ "$option" = --json ] ||
+            [ "$option" = --help ] || fail "docs/gemmule.1 does not explain $option of gemmule wisdom $name"
     done
 done
 
@@ -123,7 +133,42 @@ says "many"
 json 'x["isa"]["environment"] == "sse9" and x["isa"]["ignored"]' info --json
 command="env GEMMULE_VERBOSE=yes $*"
 json 'x["traces"]["ignored"] and not x["traces"]["on"]' info --json
+command="env GEMMULE_WISDOM=/nowhere:$scratch/wisdom XDG_DATA_HOME=$scratch GEMMULE_RECORD=$scratch/record $*"
+echo "gemmule-wisdom 1" >"$scratch/wisdom"
+echo "entry of nothing" >>"$scratch/wisdom"
+expect 0 info
+says "cannot be read"
+says "/nowhere"
+says "GEMMULE_RECORD=$scratch/record"
+json '[f["read"] for f in x["wisdom"]["files"]] == [False, True]' info --json
+json 'x["wisdom"]["files"][1]["damaged"] == x["wisdom"]["damaged"] == 1 and x["wisdom"]["accepted"] == 0' info --json
+json 'x["wisdom"]["roots"][0].endswith("/gemmule/wisdom") and not x["wisdom"]["off"]' info --json
+json 'len(x["wisdom"]["machine"]) == 16 and x["wisdom"]["fingerprint"] and not x["record"]["ignored"]' info --json
+command="env GEMMULE_WISDOM=off $*"
+expect 0 info
+says "nothing: GEMMULE_WISDOM=off"
+json 'x["wisdom"]["off"] and not x["wisdom"]["roots"] and x["wisdom"]["environment"] == "off"' info --json
 command="$*"
+
+# doctor: what it finds is the machine's affair, but not whether it says so
+expect 0 doctor --help
+says "Usage: gemmule doctor"
+refuse "--threads is '0'" doctor --threads 0
+for options in "" "--quick" "--quick --threads 1024"; do
+    # shellcheck disable=SC2086
+    $command doctor --json $options >"$scratch/out" 2>"$scratch/err"
+    code=$?
+    count=$((count + 1))
+    python3 - "$scratch/out" "$code" "$options" <<'PYTHON' || fail "gemmule doctor --json $options: exit code $code"
+import json, sys
+x = json.load(open(sys.argv[1], encoding="utf-8"))
+warnings = [f["name"] for f in x["findings"] if f["severity"] == "warning"]
+asked = "1024" in sys.argv[3]
+sys.exit(0 if int(sys.argv[2]) == (1 if warnings else 0) and x["fine"] == (not warnings)
+         and ("noise" in x) == ("--quick" not in sys.argv[3])
+         and (not asked or x["threads"] == 1024 and "affinity" in warnings) else 1)
+PYTHON
+done
 
 # explain
 expect 0 explain gemm 300 200 1000

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 #
 # Installs a build to a prefix, and builds and runs against it: a CMake project and a pkg-config one (each in C and C++,
-# shared and static), the example of the README, and the installed command. Then the prefix is moved, and all still works.
+# shared and static; also the autotuner), the example of the README, and the installed command. Then the prefix is moved,
+# and all still works.
 #
 #     tests/consumers.sh SOURCE BINARY C_COMPILER CMAKE
 set -euo pipefail
@@ -48,6 +49,24 @@ if [ -e "$pc/gemmule-blas.pc" ]; then
 fi
 for program in "${blas[@]/#/cmake/}" "${blas[@]/#/pkgconfig/}"; do
     [[ $("$scratch/$program") == "the matrix product under the names of the BLAS" ]] || {
+        echo "consumers: $program failed" >&2
+        exit 1
+    }
+done
+
+tune=()
+if [ -e "$pc/gemmule-tune.pc" ]; then
+    quiet make -C "$scratch/pkgconfig" -f "$source/tests/consumer-pkgconfig/Makefile" tune \
+        SOURCE="$source/tests/consumer-cmake" CC="$compiler"
+    tune=(cmake/consumer-tune pkgconfig/consumer-tune)
+    foreign=$(nm -g --defined-only "$(find "$prefix" -name libgemmule_tune.a)" | awk 'NF == 3 && $3 != "gml_tune"')
+    [ -z "$foreign" ] || {
+        echo "consumers: libgemmule_tune.a defines more than gml_tune: $foreign" >&2
+        exit 1
+    }
+fi
+for program in "${tune[@]}"; do
+    [[ $("$scratch/$program") == "the autotuner" ]] || {
         echo "consumers: $program failed" >&2
         exit 1
     }
@@ -113,4 +132,4 @@ if [ -x "$prefix/bin/gemmule" ]; then
         exit 1
     }
 fi
-echo "$((8 + 2 * ${#blas[@]} + ${#fortran[@]})) consumers and the example of the README, against $(find "$prefix" -type f | wc -l) installed files of version $version"
+echo "$((8 + 2 * ${#blas[@]} + ${#tune[@]} + ${#fortran[@]})) consumers and the example of the README, against $(find "$prefix" -type f | wc -l) installed files of version $version"

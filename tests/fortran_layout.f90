@@ -208,6 +208,11 @@ program fortran_layout
     options%threads = -1
     if (gml_context_create(context, options) /= GML_ERR_ARGUMENT) error stop "threads -1 were accepted"
     if (gml_last_error() /= "gml_context_create: threads is -1, must be in 0 to 1024") error stop "gml_last_error"
+    if (gml_wisdom_import_file(c_null_ptr, "/nowhere/at/all") /= GML_ERR_ARGUMENT) error stop "gml_wisdom_import_file"
+    if (index(gml_last_error(), "gml_wisdom_import_file: /nowhere/at/all cannot be read") /= 1) error stop "the path"
+    if (gml_wisdom_export_file(c_null_ptr, "/nowhere/at/all") /= GML_ERR_ARGUMENT) error stop "gml_wisdom_export_file"
+    if (gml_wisdom_refresh(c_null_ptr) /= GML_OK) error stop "gml_wisdom_refresh"
+    if (gml_wisdom_forget(c_null_ptr) /= GML_OK) error stop "gml_wisdom_forget"
     do i = 0, 9
         if (gml_isa_name(int(i, c_int32_t)) == "ref") exit
     end do

@@ -28,6 +28,10 @@ environment         the environment, read once
 once                guards both of them
 gml_context_made    the address of the default context, from when it is made
 serial              set in a forked child, never cleared
+from_files          the wisdom that was read from files, for contexts to come
+lock                guards it, and what contexts replace
+holding             one a thread: it has the lock
+recorded            the record of problems, where GEMMULE_RECORD asks for it
 sentence            one a thread: the reason of its last failure
 '
 
@@ -43,9 +47,9 @@ forbidden='^(_?exit|_Exit|quick_exit|abort|__assert_fail|raise|kill|signal|sigac
 bad=$(echo "$imported" | grep -vE '^__v?s(n)?printf_chk$' | grep -E "$forbidden" || true)
 [ -z "$bad" ] || finding "the library imports what it must not use: ${bad//$'\n'/ }"
 
-# GEMMULE_VERBOSE alone asks for a line.
-writers=$("${tool}nm" -A --undefined-only "$archive" 2>/dev/null | awk '$NF == "write" { print $1 }' | grep -v trace || true)
-[ -z "$writers" ] || finding "only src/api/trace.c writes, not ${writers//$'\n'/ }"
+# GEMMULE_VERBOSE alone asks for a line, and an export or GEMMULE_RECORD for a file.
+writers=$("${tool}nm" -A --undefined-only "$archive" 2>/dev/null | awk '$NF == "write" { print $1 }' | grep -vE 'trace|save' || true)
+[ -z "$writers" ] || finding "only src/api/trace.c and save.c write, not ${writers//$'\n'/ }"
 
 needed=$("${tool}readelf" -d "$library" | sed -nE 's/.*NEEDED.*\[(.*)\]/\1/p')
 for name in $needed; do

@@ -10,51 +10,14 @@
 #include "src/core/select.h"
 #include "src/plan/model.h"
 #include "tests/suite.h"
-#include <ftw.h>
+#include "tests/tree.h"
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #define KB INT64_C(1024)
 #define MB (1024 * KB)
 #define GB (1024 * MB)
 #define TB (1024 * GB)
-
-/* A file system of our own. */
-
-static char root[] = "/tmp/gemmule-machine-XXXXXX";
-
-static void make_root(void)
-{
-    memcpy(root + sizeof root - 7, "XXXXXX", 6);
-    ck_assert_ptr_nonnull(mkdtemp(root));
-}
-
-static int remove_one(const char *path, const struct stat *status, int type, struct FTW *walk)
-{
-    (void)status, (void)type, (void)walk;
-    return remove(path);
-}
-
-static void remove_root(void)
-{
-    ck_assert_int_eq(nftw(root, remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
-}
-
-static void put(const char *path, const char *text)
-{
-    char name[512];
-    ck_assert_int_lt(snprintf(name, sizeof name, "%s%s", root, path), (int)sizeof name);
-    for (char *slash = name + sizeof root; (slash = strchr(slash, '/')); *slash++ = '/') {
-        *slash = '\0';
-        mkdir(name, 0700);
-    }
-    FILE *file = fopen(name, "w");
-    ck_assert_msg(file != NULL, "%s", name);
-    fputs(text, file);
-    ck_assert_int_eq(fclose(file), 0);
-}
 
 static void put_cache(int index, const char *level, const char *type, const char *size, const char *shared)
 {
@@ -277,7 +240,7 @@ static void expect_legal(const gml_machine *machine, const gml_kernel_set *set, 
     args.rs_a = k, args.cs_a = 1, args.rs_c = n, args.cs_c = 1;
     args.rs_b = threads % 2 ? n : 1, args.cs_b = threads % 2 ? 1 : k;
     char why[256] = "";
-    const gml_gemm_plan plan = gml_model_gemm(machine, set, &args, threads > 100 ? 50 : 1, threads);
+    const gml_gemm_plan plan = gml_model_gemm(machine, set, &args, threads > 100 ? 50 : 1, threads, NULL);
     ck_assert_msg(gml_gemm_plan_check(&plan, set, why, sizeof why), "%s: %lld x %lld x %lld: %s", set->isa,
                   (long long)m, (long long)n, (long long)k, why);
 }

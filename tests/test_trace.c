@@ -158,6 +158,8 @@ static int calls(const char *which)
 
 static char output[OUTPUT];
 
+static const char *wisdom = "off";
+
 /* The standard error of the calls with a value of the variable, or without it. */
 static void run(const char *which, const char *verbose)
 {
@@ -170,6 +172,8 @@ static void run(const char *which, const char *verbose)
         close(ends[0]);
         close(ends[1]);
         setenv("GEMMULE_NUM_THREADS", "2", 1);
+        setenv("GEMMULE_WISDOM", wisdom, 1);
+        setenv("XDG_DATA_HOME", "/nowhere", 1);
         if (verbose)
             setenv("GEMMULE_VERBOSE", verbose, 1);
         else
@@ -222,9 +226,9 @@ START_TEST(products)
         HEAD
         "gml_gemm_f64 label=- type=f64 m=2 n=2 k=2 batch=1 rs_a=1 cs_a=2 rs_b=1 cs_b=2 rs_c=2 cs_c=1 .*" TAIL,
         HEAD "gml_gemm label=attn_out_ type=f32 .* batch=2 .* bs_a=24 bs_b=0 bs_c=20 lists=b alpha=1 beta=0 "
-             "packed=none bias=n activation=silu path=[a-z]+ kernel=gemm_[0-9a-z_]+" TAIL,
+             "packed=none bias=n activation=silu path=[a-z]+ kernel=gemm_[0-9a-z_]+ plan=model" TAIL,
         HEAD "gml_plan_run_gemm label=weights .* packed=b bias=none activation=none path=[a-z]+ "
-             "kernel=gemm_f32_[0-9x]+_[a-z0-9]+" TAIL,
+             "kernel=gemm_f32_[0-9x]+_[a-z0-9]+ plan=model" TAIL,
         NULL,
     };
     run("gemm", "1");
@@ -238,21 +242,41 @@ START_TEST(other_operations)
         HEAD
         "gml_softmax_f32 label=- type=f32 batch=1 rows=3 cols=7 x_stride=8 x_col_stride=0 x_batch_stride=0 "
         "y_stride=9 y_col_stride=0 y_batch_stride=0 scale=0\\.5 softcap=0 bias=0 keep=0 causal=0 alibi=0 "
-        "sinks=0 log=0 lse=0 path=rows kernel=softmax_f32_[a-z0-9]+" TAIL,
+        "sinks=0 log=0 lse=0 path=rows kernel=softmax_f32_[a-z0-9]+ plan=model" TAIL,
         HEAD "gml_attention_f32 label=- type=f32 batch=1 heads=2 kv_heads=1 q_len=3 kv_len=4 head_dim=4 "
              "v_head_dim=2 k_dim_stride=0 window_left=0 window_right=0 scale=0\\.5 softcap=0 bias=0 keep=0 "
              "causal=1 kv_lengths=0 prefix=0 documents=0 alibi=0 sinks=0 weights=0 lse=0 path=[a-z]+ "
-             "kernel=attention_[a-z0-9_]+" TAIL,
+             "kernel=attention_[a-z0-9_]+ plan=model" TAIL,
         HEAD
         "gml_attention_f32 label=- type=f32 .* k_dim_stride=4 window_left=7 window_right=2 scale=0\\.5 "
         "softcap=2\\.5 bias=0 keep=0 causal=0 kv_lengths=1 prefix=1 documents=1 alibi=1 sinks=1 weights=1 "
-        "lse=1 path=[a-z]+ kernel=attention_[a-z0-9_]+" TAIL,
+        "lse=1 path=[a-z]+ kernel=attention_[a-z0-9_]+ plan=model" TAIL,
         HEAD "gml_attention_merge_f32 label=- type=f32 parts=2 batch=1 heads=2 q_len=3 v_head_dim=4 lse=0 "
              "path=rows kernel=attention_row_f32_[a-z0-9]+" TAIL,
         NULL,
     };
     run("others", "1");
     expect_lines(lines);
+}
+END_TEST
+
+/* What was read and is not used is told once, by the first call that plans; small products read nothing. */
+START_TEST(wisdom_that_is_refused)
+{
+    wisdom = "/nowhere/at/all";
+    run("others", "1");
+    const char *end = strchr(output, '\n');
+    ck_assert_ptr_nonnull(end);
+    ck_assert_ptr_null(strstr(end, "gemmule: wisdom"));
+    expect_match(output,
+                 "^gemmule: wisdom isa=[a-z0-9]+ files=0 refused=1 accepted=0 foreign=0 stale=0 damaged=0 "
+                 "invalid=0 memory=fine\n"
+                 "gemmule: call=gml_softmax_f32");
+    run("others", "0");
+    ck_assert_str_eq(output, "");
+    run("threads", "1");
+    ck_assert_ptr_null(strstr(output, "gemmule: wisdom"));
+    wisdom = "off";
 }
 END_TEST
 
@@ -288,5 +312,6 @@ int main(int argc, char **argv)
     if (argc == 3 && !strcmp(argv[1], "calls"))
         return calls(argv[2]);
     return suite_run("trace", 60,
-                     (const TTest *const[]){products, other_operations, lines_stay_whole, silence, NULL});
+                     (const TTest *const[]){products, other_operations, wisdom_that_is_refused,
+                                            lines_stay_whole, silence, NULL});
 }
