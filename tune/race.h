@@ -106,8 +106,9 @@ bool tune_race_sample(tune_race *race, tune_run *run, int entrant, double *secon
 void tune_race_duel_begin(tune_race *race, const tune_run *run, int winner);
 tune_decision tune_race_duel_run(tune_race *race, tune_run *run, double until); /* TUNE_NOTHING_BETTER: than the model's */
 
-/* Whether a choice is a loss where the caches are in the other state: few pairs, and what they say is taken for it. */
-bool tune_race_loses(tune_run *run, const gml_key *key, const gml_choice *choice);
+/* Whether a choice loses more where the caches are in the other state than the log gain it has in this one: few pairs, and
+ * what they say is taken for it. */
+bool tune_race_loses(tune_run *run, const gml_key *key, const gml_choice *choice, double gain);
 
 /* Whether a choice is no loss for another problem, which it opens and closes. */
 bool tune_race_holds(tune_run *run, const gml_key *key, const gml_choice *choice, double scale);

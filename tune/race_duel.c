@@ -80,7 +80,7 @@ static bool meet(tune_race *race, tune_run *run, const gml_key *key, const gml_c
            tune_race_fits(race, run, 1, run->deadline) && tune_race_sample(race, run, 1, &seconds);
 }
 
-bool tune_race_loses(tune_run *run, const gml_key *key, const gml_choice *choice)
+bool tune_race_loses(tune_run *run, const gml_key *key, const gml_choice *choice, double gain)
 {
     const tune_bench *bench = run->bench;
     const char *why;
@@ -94,7 +94,7 @@ bool tune_race_loses(tune_run *run, const gml_key *key, const gml_choice *choice
         while (pairs < FRESH_IN_OTHER_STATE && pair(&race, run, run->deadline, &ratio[pairs]))
             pairs++;
     bench->close(bench->host);
-    return pairs == FRESH_IN_OTHER_STATE && tune_locate(ratio, pairs).median < -run->margin / 2;
+    return pairs == FRESH_IN_OTHER_STATE && tune_locate(ratio, pairs).median < -gain;
 }
 
 bool tune_race_holds(tune_run *run, const gml_key *key, const gml_choice *choice, double scale)

@@ -165,7 +165,7 @@ static void visit(tune_schedule *s, int task, double until)
     }
     run->bench->close(run->bench->host);
     const gml_choice *winner = decision == TUNE_WON ? &race->entrant[race->winner].choice : NULL;
-    if (winner && tune_race_loses(run, key, winner))
+    if (winner && tune_race_loses(run, key, winner, tune_median(race->ratio, race->fresh)))
         decision = TUNE_NOTHING_BETTER;
     bool cell = decision == TUNE_NOTHING_BETTER;
     if (decision == TUNE_WON) {

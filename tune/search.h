@@ -8,7 +8,7 @@
  *          paired by round; who is surely behind the leader drops out; the leader's neighbours join
  *   duel   the leader against the model on fresh samples, by a sequential test that may be looked at after each round;
  *          what is not proven is not adopted, and near ties go to the first in the canonical order
- *   state  a winner that loses where the caches are in the other state is not adopted
+ *   state  a winner that loses more where the caches are in the other state is not adopted
  *   scope  a winner that is no loss at a second place of its cell serves the cell
  */
 #ifndef GML_TUNE_SEARCH_H
@@ -22,7 +22,8 @@ typedef struct tune_bench {
     double (*now)(void *host); /* seconds, monotonic */
     /* Prepares a problem, of which there is one at a time; false: it cannot be had, *why says why. */
     bool (*open)(void *host, const gml_key *key, const char **why);
-    /* The same with the caches in the other state (gml_state), in which a winner must not lose. NULL: there is none. */
+    /* The same with the caches in the other state (gml_state), in which a winner must not lose more than it gains in this
+     * one. NULL: there is none. */
     bool (*open_other)(void *host, const gml_key *key, const char **why);
     void (*close)(void *host);
     bool (*verify)(void *host, const gml_choice *choice); /* false: never timed, never adopted */

@@ -29,6 +29,8 @@
 #define STREAM_WIDTH 128 /* extents of B from which it is large */
 #define FEW_ROWS     4   /* more are blocks where B fits into L2 */
 
+#define FEW_SLICES 8 /* of B: more hide what an edge of n costs */
+
 /* Products up to which a block of C is written, or read and written, more than computed. */
 #define RANK_K      48
 #define RANK_K_READ 64
@@ -72,7 +74,9 @@ static const gml_gemm_kernel *cheapest_tile(const gml_gemm_kernels *kernels, int
         if ((mr && tile->mr != mr) || (nr && tile->nr != nr))
             continue;
         const double cost = tile_cost(tile, kernels->lanes, m, n);
-        if (!best || cost < 0.98 * least)
+        /* Of few slices of B a narrow one is slow to come from memory: a tile that leaves none wins a near tie. */
+        const bool even = best && n < FEW_SLICES * best->nr && n % best->nr != 0 && n % tile->nr == 0;
+        if (!best || cost < (even ? 1.0 : 0.98) * least)
             best = tile, least = cost;
     }
     return best;
