@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <cstdlib>
 #include <getopt.h>
 
 namespace bench
@@ -313,9 +314,14 @@ bool compare(const Options &options)
     const tuned_options of = plain(options);
     char sentence[256] = "";
     int64_t took = 0;
+    if (!options.root.empty() &&
+        setenv("GEMMULE_WISDOM", options.root.c_str(), 1)) /* read when a plan is first made */
+        throw Failure("there is no memory");
     const int64_t different = tuned_compare(&of, options.equal, &took, sentence, sizeof sentence);
     if (different < 0)
         throw Failure(sentence);
+    if (took == 0)
+        throw Failure("no plan came from wisdom, so nothing is proven (--root, GEMMULE_WISDOM)");
     if (options.json)
         std::printf("{\"problems\": %d, \"from_wisdom\": %lld, \"different\": %lld}\n", options.equal,
                     (long long)took, (long long)different);
