@@ -104,6 +104,9 @@ static const gemm_row gemm_rows[] = {
     {8, 8, 100000, 1, "nnn0", 4, "kc=2048", "path=split,kc=2048,threads=4"},
     {1, 4096, 4096, 1, "nnn0", 4, "model", "path=stream,threads=4"},
     {1, 4096, 4096, 1, "nnn0", 4, "path=panels", "path=panels,mr=1,nr=16"},
+    {10000, 8, 784, 1, "nnn0", 1, "model", "path=stream,transpose=yes"},
+    {10000, 16, 784, 1, "nnn0", 1, "model", "path=panels,transpose=no"},
+    {16, 10000, 784, 1, "ntn0", 1, "model", "path=stream,transpose=no"},
     {4096, 1, 4096, 1, "ntn0", 4, "path=stream", "path=stream"},
     {64, 64, 64, 100, "nnn0", 4, "threads=2", "threads=2"},
     {256, 256, 256, 100, "nnn0", 4, "grid_m=2", "grid_m=2,threads=4"},
@@ -226,6 +229,9 @@ static const softmax_row softmax_rows[] = {
     {1000, 1000, true, false, "stream=yes", "stream=yes"},
     {1000, 100000, false, false, "model", "stream=yes,block_rows=1"},
     {1000, 100000, false, false, "stream=no", "stream=no"},
+    {1000, 100000, true, false, "model", "stream=yes"},
+    {500000, 200, true, false, "model", "stream=no"},
+    {500000, 200, false, false, "model", "stream=yes"},
     {1000, 100000, false, false, "split=yes", "split=yes,threads=4"},
     {2, 100000, false, false, "model", "split=yes,threads=4"},
     {2, 100000, false, false, "split=no,rows=1", "split=no,threads=2"},
@@ -277,6 +283,8 @@ static const attention_row attention_rows[] = {
     {1, 8, 8, 512, 512, 64, "", "path=few,rows=4096,span=64", "rows=16,span=64"},
     {1, 8, 8, 1, 4096, 64, "", "model", "path=few,rows=1,span=64,split=1,threads=4"},
     {1, 8, 8, 1, 4096, 64, "", "threads=2", "threads=2"},
+    {1, 16, 1, 1, 4096, 64, "", "model", "path=few,rows=16"},
+    {1, 17, 1, 1, 4096, 64, "", "model", "path=tiles"},
     {1, 8, 8, 1, 4096, 64, "", "path=tiles,bq=4", "path=tiles,bq=4"},
     {1, 8, 8, 1, 4096, 64, "", "path=blocks", "path=blocks,rows=1"},
     {1, 1, 1, 1, 65536, 64, "", "model", "path=few,split=4,threads=4"},
@@ -326,6 +334,16 @@ START_TEST(wishes_for_attention)
 END_TEST
 
 /* A plan, said as a choice, is wished for: it is the same plan, or one whose blocks are cut evenly, and then the same. */
+/* Tables are there whatever the processor has. */
+START_TEST(few_slices_of_b_are_even)
+{
+    const gml_kernel_set *set = gml_set_by_name("avx512");
+    static const int64_t sizes[][2] = {{64, 64}, {192, 48}, {256, 64}, {512, 48}};
+    for (int i = 0; set && i < 4; i++)
+        ck_assert_int_eq(gml_model_tile(set->gemm_f32, sizes[i][0], sizes[i][0])->nr, sizes[i][1]);
+}
+END_TEST
+
 START_TEST(plans_said_as_choices_are_themselves)
 {
     proof_random random = proof_random_seeded(3, 1);
@@ -437,5 +455,6 @@ int main(void)
         "model", 60,
         (const TTest *const[]){nothing_chosen_is_the_models_plan, plans_said_as_choices_are_themselves,
                                both_views_of_a_product_are_executed_alike, plans_of_any_choice_are_legal,
-                               wishes_for_gemm, wishes_for_softmax, wishes_for_attention, NULL});
+                               wishes_for_gemm, wishes_for_softmax, wishes_for_attention,
+                               few_slices_of_b_are_even, NULL});
 }

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
  * Winners on trial again (`gemmule wisdom verify`). A choice and the model's plan are timed in turn, in either order, and
- * judged by the median of the ratios and its interval, which the binomial distribution gives without any other assumption.
+ * judged by the median of the ratios and its interval (statistics.h).
  * A choice that is surely faster stands as soon as that is seen; it is retired only when all its time has passed and the
  * median still says no gain, so that looking often costs no winner its place.
  */
 #include "tune/measure.h"
+#include "tune/statistics.h"
 #include "tune/tune.h"
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define PAIRS_LEAST 24    /* before anything is said                              */
@@ -19,38 +19,18 @@
 typedef struct trial {
     const tune_bench *bench;
     double end; /* of this entry's time */
-    uint64_t random;
+    tune_random random;
     int pairs;
-    double ratio[PAIRS_MOST];
+    double gain[PAIRS_MOST]; /* log ratios */
 } trial;
 
-static int ascending(const void *x, const void *y)
-{
-    const double a = *(const double *)x, b = *(const double *)y;
-    return (a > b) - (a < b);
-}
-
-/* Median, and the order statistics that enclose it 95 times of 100: 1.96 / 2 roots of n from the middle. */
 static void judge(const trial *t, tune_duel *duel)
 {
-    double sorted[PAIRS_MOST];
-    const int n = t->pairs;
-    memcpy(sorted, t->ratio, (size_t)n * sizeof *sorted);
-    qsort(sorted, (size_t)n, sizeof *sorted, ascending);
-    const double reach = 0.98 * sqrt(n);
-    const int low = (int)floor(0.5 * n - reach), high = (int)ceil(0.5 * n + reach);
-    duel->gain = n % 2 ? sorted[n / 2] : sqrt(sorted[n / 2 - 1] * sorted[n / 2]);
-    duel->low = sorted[low > 0 ? low - 1 : 0];
-    duel->high = sorted[high < n ? high : n - 1];
-    duel->samples = n;
-}
-
-static bool coin(uint64_t *random)
-{
-    *random ^= *random << 13;
-    *random ^= *random >> 7;
-    *random ^= *random << 17;
-    return *random >> 63;
+    const tune_interval bounds = tune_median_interval(t->gain, t->pairs);
+    duel->gain = exp(tune_median(t->gain, t->pairs));
+    duel->low = exp(bounds.low);
+    duel->high = exp(bounds.high);
+    duel->samples = t->pairs;
 }
 
 static void run_trial(trial *t, const gml_choice *choice, tune_duel *duel)
@@ -58,10 +38,10 @@ static void run_trial(trial *t, const gml_choice *choice, tune_duel *duel)
     static const gml_choice model;
     const tune_bench *bench = t->bench;
     while (t->pairs < PAIRS_MOST && bench->now(bench->host) < t->end) {
-        const bool first = coin(&t->random);
+        const bool first = tune_random_next(&t->random) >> 63;
         const double one = bench->time(bench->host, first ? choice : &model, SAMPLE);
         const double two = bench->time(bench->host, first ? &model : choice, SAMPLE);
-        t->ratio[t->pairs++] = first ? two / one : one / two;
+        t->gain[t->pairs++] = log(first ? two / one : one / two);
         if (t->pairs >= PAIRS_LEAST && t->pairs % LOOK == 0) {
             judge(t, duel);
             if (duel->low > 1.0) {
@@ -109,7 +89,7 @@ static void duel_entry(const tune_bench *bench, const gml_wisdom_entry *entry, d
     const double began = bench->now(bench->host);
     if (!bench->open(bench->host, &entry->key, &why))
         return;
-    trial t = {.bench = bench, .end = began + seconds, .random = seed | 1};
+    trial t = {.bench = bench, .end = began + seconds, .random.state = seed};
     if (bench->verify(bench->host, &entry->choice))
         run_trial(&t, &entry->choice, duel);
     else
