@@ -30,8 +30,6 @@ typedef struct oracle_settings {
     tuning_race race;
 } oracle_settings;
 
-#define MEMORY_MOST ((size_t)3 << 30) /* bytes of operands */
-
 static void print_samples(const char *name, const tuning_samples *samples)
 {
     printf("%s", name);
@@ -82,7 +80,7 @@ static bool record(const oracle_settings *settings, const tuning_machine *tuning
 {
     char text[GML_KEY_TEXT];
     gml_key_write(key, text, sizeof text);
-    tune_subject *subject = tune_subject_create(&tuning->on, key, GML_STATE_ROTATED, MEMORY_MOST);
+    tune_subject *subject = tune_subject_create(&tuning->on, key, GML_STATE_ROTATED, TUNING_MEMORY);
     if (!subject) {
         fprintf(stderr, "gemmule_oracle: no memory for %s\n", text);
         return false;

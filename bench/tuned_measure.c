@@ -2,7 +2,8 @@
  *
  * The model's plan, the plan of wisdom and the best that is known, in turns. Which is best comes from a recording or
  * from a race over the grid, whose first few run against each other once more; then all is measured anew, so that
- * nothing is judged by the samples that it owes its place to.
+ * nothing is judged by the samples that it owes its place to. Where operands lie in memory is a chance like any other: they
+ * move every few rounds, so that intervals are those of a problem and not of its place.
  */
 #include "bench/tuned.h"
 #include "bench/tuning.h"
@@ -14,8 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BEST_MOST   4 /* plans that may be the best */
-#define MEMORY_MOST ((size_t)3 << 30)
+#define BEST_MOST 4 /* plans that may be the best                       */
+#define MOVE      3 /* rounds until operands move, as where they lie may suit a plan */
 
 _Static_assert(TUNED_ROUNDS_MOST == TUNING_ROUNDS_MOST && TUNED_TEXT >= GML_KEY_TEXT &&
                    TUNED_TEXT >= GML_CHOICE_TEXT,
@@ -212,7 +213,7 @@ static int add(const tuned_bench *tuned, const gml_key *key, tuning_samples *ent
 static void run_rounds(const tuned_bench *tuned, const gml_key *key, tune_subject *subject, int rounds,
                        tuning_samples *entrants, int count, uint64_t seed)
 {
-    const tuning_race race = {.rounds = rounds, .least = tuned->options.milliseconds * 1e-3};
+    const tuning_race race = {.rounds = rounds, .least = tuned->options.milliseconds * 1e-3, .move = MOVE};
     tuning_run_race(&race, &tuned->tuning, key, subject, entrants, count, count, tuned->options.seed + seed);
 }
 
@@ -245,7 +246,7 @@ bool tuned_measure(tuned_bench *tuned, int problem, tuned_result *result)
     const gml_operation operation = (gml_operation)key->operation;
     *result = (tuned_result){.rounds = tuned->options.rounds};
     gml_key_write(key, result->problem, sizeof result->problem);
-    tune_subject *subject = tune_subject_create(&tuned->tuning.on, key, GML_STATE_ROTATED, MEMORY_MOST);
+    tune_subject *subject = tune_subject_create(&tuned->tuning.on, key, GML_STATE_ROTATED, TUNING_MEMORY);
     if (!subject)
         return false;
     gml_source source;

@@ -240,6 +240,20 @@ static void run_round(const tuning_machine *tuning, const gml_key *key, tune_sub
     }
 }
 
+/* Operands and scratch memory to other places, where each plan runs once untimed. */
+static void move(const tuning_machine *tuning, const gml_key *key, tune_subject *subject,
+                 const tuning_samples *candidates, const int *alive, int count, bool small_pages)
+{
+    if (!tune_subject_move(subject, TUNING_MEMORY, small_pages))
+        return;
+    gml_scratch_clear(tuning->on.runtime);
+    for (int i = 0; i < count; i++) {
+        tune_plan plan;
+        if (tune_plan_of(&tuning->on, key, &candidates[alive[i]].choice, &plan))
+            tune_subject_run(subject, &plan);
+    }
+}
+
 void tuning_run_race(const tuning_race *race, const tuning_machine *tuning, const gml_key *key,
                      tune_subject *subject, tuning_samples *candidates, int count, int kept, uint64_t seed)
 {
@@ -251,6 +265,8 @@ void tuning_run_race(const tuning_race *race, const tuning_machine *tuning, cons
     for (int i = 0; i < count; i++)
         alive[i] = i, candidates[i].rounds = 0;
     for (int round = 0; round < race->rounds + race->more; round++) {
+        if (race->move && round > 0 && round % race->move == 0)
+            move(tuning, key, subject, candidates, alive, left, round / race->move % 2 == 1);
         if (round == race->rounds)
             left = select_finalists(candidates, alive, left, kept, race->finalists);
         else if (round == 2 || round == 4)

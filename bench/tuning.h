@@ -11,6 +11,7 @@
 
 #define TUNING_PROBLEMS_MOST 512
 #define TUNING_ROUNDS_MOST   64
+#define TUNING_MEMORY        ((size_t)3 << 30) /* bytes of operands */
 
 typedef struct tuning_machine {
     gml_context *context;
@@ -47,6 +48,7 @@ typedef struct tuning_race {
     double least;      /* seconds of a sample                                                 */
     double drop_early; /* after two rounds: takes this many times as long as the fastest      */
     double drop_late;  /* after four                                                          */
+    int move;          /* rounds after which operands move to other memory; 0: they stay      */
 } tuning_race;
 
 /* Times candidates in rounds, each in an order of its own. The first is what the others are compared with; the first

@@ -210,6 +210,7 @@ static bool open_problem(void *host, const gml_key *key, const char **why)
     *why = "there is no such problem";
     r->now += r->conditions.opening;
     r->other = false;
+    r->place++;
     r->open = NULL;
     r->last = NULL;
     for (int i = 0; i < r->count && !r->open && !r->conditions.closed; i++) {
@@ -231,6 +232,20 @@ static bool open_other(void *host, const gml_key *key, const char **why)
     const bool opened = open_problem(host, key, why);
     ((replay *)host)->other = true;
     return opened;
+}
+
+/* Of a plan where the operands are. */
+static double place_of(const replay *r, int candidate)
+{
+    tune_random random = {r->place * 64 + (uint64_t)candidate};
+    return r->conditions.place * tune_random_normal(&random);
+}
+
+static void move_problem(void *host)
+{
+    replay *r = host;
+    r->now += r->conditions.opening;
+    r->place++;
 }
 
 static void close_problem(void *host)
@@ -283,6 +298,8 @@ static double time_choice(void *host, const gml_choice *choice, double least)
     double off = x->recorded * c->off[tune_random_next(&round) % (uint64_t)c->rounds];
     if (r->companion.threads)
         off += replay_companion(r, &r->companion, (int)(c - r->open->candidate));
+    if (r->conditions.place > 0)
+        off += place_of(r, (int)(c - r->open->candidate));
     if (r->other && c != r->open->candidate)
         off += x->other;
     off += x->noise * tune_random_normal(&r->random) + weather(r);
@@ -421,11 +438,13 @@ tune_bench replay_begin(replay *r, const replay_conditions *conditions, uint64_t
     r->slow_phase = false;
     r->open = NULL;
     r->samples = r->alive = 0;
+    r->place = seed << 32;
     runtime.set = r->recorded ? gml_set_by_name("avx512") : NULL;
     return (tune_bench){.host = r,
                         .now = now,
                         .open = open_problem,
                         .open_other = conditions->other != 0 ? open_other : NULL,
+                        .move = conditions->place > 0 ? move_problem : NULL,
                         .close = close_problem,
                         .verify = verify,
                         .time = time_choice,

@@ -36,6 +36,7 @@ typedef struct replay_conditions {
     double opening, verifying;   /* seconds; verifying comes with a call                               */
     double companion;            /* deviation of the log of what other sizes of a cell make of a plan */
     double other;                /* log of what all plans but the model's lose in the other state of the caches; 0: it has none */
+    double place;                /* deviation of the log of what a place of its operands makes of a plan; 0: they do not move */
     bool refuses;                /* nothing verifies                                                  */
     bool closed;                 /* nothing opens                                                     */
 } replay_conditions;
@@ -52,6 +53,7 @@ typedef struct replay {
     const replay_problem *open;
     gml_key companion; /* of the problem, if that is open; threads 0: the problem itself is */
     bool other; /* the problem is open in the other state */
+    uint64_t place; /* of its operands */
     const replay_candidate *last;
     int64_t samples; /* taken */
     int64_t alive;   /* opened and not closed */

@@ -333,7 +333,6 @@ START_TEST(wishes_for_attention)
 }
 END_TEST
 
-/* A plan, said as a choice, is wished for: it is the same plan, or one whose blocks are cut evenly, and then the same. */
 /* Tables are there whatever the processor has. */
 START_TEST(few_slices_of_b_are_even)
 {
@@ -344,6 +343,28 @@ START_TEST(few_slices_of_b_are_even)
 }
 END_TEST
 
+/* Where C is updated beyond the caches, or B comes from there to few rows, and there is little to compute. */
+START_TEST(what_passes_by_has_long_rows)
+{
+    const gml_kernel_set *set = gml_set_by_name("avx512");
+    static const gemm_row rows[] = {
+        {3000, 3000, 16, 1, "nnn1", 1, "model", "nr=64"}, {3000, 3000, 31, 1, "nnn1", 1, "model", "nr=64"},
+        {3000, 3000, 32, 1, "nnn1", 1, "model", "nr=48"}, {3000, 3000, 16, 1, "nnn0", 1, "model", "nr=48"},
+        {3000, 3000, 16, 1, "ntn1", 1, "model", "nr=48"}, {1000, 3000, 16, 1, "nnn1", 1, "model", "nr=48"},
+        {24, 50176, 27, 1, "nnn0", 1, "model", "nr=64"},  {40, 50400, 27, 1, "nnn0", 1, "model", "nr=48"},
+        {24, 12528, 16, 1, "nnn0", 1, "model", "nr=48"},
+    };
+    for (size_t i = 0; set && i < sizeof rows / sizeof *rows; i++) {
+        const gml_gemm_args args = gemm_args(&rows[i], NULL);
+        const gml_gemm_plan plan = gml_model_gemm(&machine, set, &args, 1, 1, NULL);
+        const gml_choice expected = read_choice(GML_OPERATION_GEMM, rows[i].expected);
+        ck_assert_msg(plan.kernel->nr == expected.value[GML_CHOOSE_NR], "row %d: %d", (int)i,
+                      plan.kernel->nr);
+    }
+}
+END_TEST
+
+/* A plan, said as a choice, is wished for: it is the same plan, or one whose blocks are cut evenly, and then the same. */
 START_TEST(plans_said_as_choices_are_themselves)
 {
     proof_random random = proof_random_seeded(3, 1);
@@ -456,5 +477,5 @@ int main(void)
         (const TTest *const[]){nothing_chosen_is_the_models_plan, plans_said_as_choices_are_themselves,
                                both_views_of_a_product_are_executed_alike, plans_of_any_choice_are_legal,
                                wishes_for_gemm, wishes_for_softmax, wishes_for_attention,
-                               few_slices_of_b_are_even, NULL});
+                               few_slices_of_b_are_even, what_passes_by_has_long_rows, NULL});
 }

@@ -202,6 +202,11 @@ static void expect_bits(const gml_key *key, gml_state state)
     tune_subject_run(subject, &plan);
     tune_subject_run(subject, &plan);
     expect[key->operation](tune_subject_problem(subject));
+    for (int move = 0; move < 2; move++) {
+        ck_assert(tune_subject_move(subject, ROOM, move == 0));
+        tune_subject_run(subject, &plan);
+        expect[key->operation](tune_subject_problem(subject));
+    }
     tune_subject_destroy(subject);
 }
 

@@ -133,7 +133,7 @@ static void count_files(void)
 static void set_up(void)
 {
     made_up = (world){.now = 100.0, .noise = 0.004, .random = 1};
-    bench = (tune_bench){&made_up, now, open_key, NULL, close_key, verify, time_choice, seeds, steps};
+    bench = (tune_bench){&made_up, now, open_key, NULL, NULL, close_key, verify, time_choice, seeds, steps};
     snprintf(root, sizeof root, "/tmp/gemmule-tune-XXXXXX");
     ck_assert_ptr_nonnull(mkdtemp(root));
     tune_list_free(&list);

@@ -13,7 +13,7 @@
 
 #define PAIRS_LEAST 24    /* before anything is said                              */
 #define PAIRS_MOST  512   /* by then a gain of a tenth of the noise would show    */
-#define LOOK        8     /* pairs between looks                                  */
+#define LOOK        8     /* pairs between looks; then operands move              */
 #define SAMPLE      0.002 /* seconds: clocks and calls cost a ten-thousandth    */
 
 typedef struct trial {
@@ -42,6 +42,8 @@ static void run_trial(trial *t, const gml_choice *choice, tune_duel *duel)
         const double one = bench->time(bench->host, first ? choice : &model, SAMPLE);
         const double two = bench->time(bench->host, first ? &model : choice, SAMPLE);
         t->gain[t->pairs++] = log(first ? two / one : one / two);
+        if (t->pairs % LOOK == 0 && bench->move)
+            bench->move(bench->host);
         if (t->pairs >= PAIRS_LEAST && t->pairs % LOOK == 0) {
             judge(t, duel);
             if (duel->low > 1.0) {

@@ -2,7 +2,7 @@
  *
  * Timing subjects. A sample is to begin where the last one of the same plan would have ended. What another plan leaves
  * behind costs the first call some microseconds: a tenth of a percent of a sample of long calls, whose time is better
- * spent on a further sample; short ones are called once untimed. A team that sleeps is woken, which takes tens of
+ * spent on a further sample; short ones are called once untimed, and so is what runs first in memory that is new. A team that sleeps is woken, which takes tens of
  * microseconds; and after a plan of more threads it waits until these have ceased to spin for work.
  */
 #include "tune/measure.h"
@@ -39,6 +39,8 @@ struct tune_measure {
     verified plan[PLANS_KEPT];
     tune_plan last; /* that was timed, in this problem  */
     bool has_last;
+    int unseen;     /* plans that have not run yet since memory was new, of two */
+    int moves;      /* of the subject                                           */
     double seconds; /* of its calls                     */
     bool busy;      /* the process has work beside this */
     char mismatch[320];
@@ -82,6 +84,7 @@ static void bench_close(void *host)
     measure->subject = NULL;
     measure->plans = 0;
     measure->has_last = false;
+    measure->unseen = measure->moves = 0;
 }
 
 static bool open_in(tune_measure *measure, gml_state state, const gml_key *key, const char **why)
@@ -111,6 +114,19 @@ static bool bench_open_other(void *host, const gml_key *key, const char **why)
 {
     tune_measure *measure = host;
     return open_in(measure, measure->state == GML_STATE_WARM ? GML_STATE_ROTATED : GML_STATE_WARM, key, why);
+}
+
+/* The places of operands, and of scratch memory, are what a program does not choose: pages lie in caches as it happens, and
+ * are huge or small. */
+static void bench_move(void *host)
+{
+    tune_measure *measure = host;
+    if (!measure->subject || !tune_subject_move(measure->subject, measure->bytes, measure->moves % 2 == 0))
+        return;
+    gml_scratch_clear(measure->on.runtime);
+    measure->moves++;
+    measure->unseen = 2;
+    team = measure->key.threads;
 }
 
 static bool bench_verify(void *host, const gml_choice *choice)
@@ -159,8 +175,10 @@ static double bench_time(void *host, const gml_choice *choice, double least)
         settle(measure);
     if (threads > team)
         gml_parallel(measure->on.runtime, threads, wake, NULL);
-    if (!measure->has_last || (measure->seconds < SHORT && !tune_plan_equal(&plan, &measure->last)))
+    const bool other = !measure->has_last || !tune_plan_equal(&plan, &measure->last);
+    if (!measure->has_last || (other && (measure->seconds < SHORT || measure->unseen > 0)))
         tune_subject_run(measure->subject, &plan);
+    measure->unseen -= other && measure->unseen > 0;
     team = threads;
     measure->last = plan;
     measure->has_last = true;
@@ -186,6 +204,7 @@ tune_bench tune_measure_bench(tune_measure *measure)
                         .now = bench_now,
                         .open = bench_open,
                         .open_other = bench_open_other,
+                        .move = bench_move,
                         .close = bench_close,
                         .verify = bench_verify,
                         .time = bench_time,

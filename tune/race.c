@@ -144,6 +144,30 @@ static bool step(tune_race *race, const tune_run *run)
     return race->count > before;
 }
 
+/* Which of several near ties was found, and who dropped out early, is a matter of chance; so before the duel whoever would
+ * replace the winner by order alone runs once more, with the winner's own neighbours of that kind. false: there are none. */
+static bool settle(tune_race *race, const tune_run *run, int winner)
+{
+    gml_choice steps[TUNE_STEPS_MOST];
+    const gml_choice *choice = &race->entrant[winner].choice;
+    const int before = race->count, count = run->bench->steps(run->bench->host, choice, steps);
+    bool any = false;
+    for (int i = 0; i < count; i++)
+        if (gml_choice_compare(&steps[i], choice) < 0)
+            enter(race, &steps[i]);
+    for (int i = 1; i < before; i++) {
+        if (!tune_race_may_replace(race, run, i, winner))
+            continue;
+        race->entrant[i].standing = TUNE_RACING;
+        race->entrant[i].joined = race->rounds;
+        race->entrant[i].rounds = 0;
+        any = true;
+    }
+    race->settling = true;
+    race->settled = race->rounds;
+    return any || race->count > before;
+}
+
 static bool any_waits(const tune_race *race)
 {
     for (int i = 0; i < race->count; i++)
@@ -179,7 +203,7 @@ static bool run_rounds(tune_race *race, tune_run *run, double until)
             return true;
         }
         if (tune_race_count(race) < 2 || race->rounds >= TUNE_ROUNDS ||
-            race->entrant[first].rounds >= ROUNDS_TO_SETTLE || (clear && known)) {
+            race->entrant[first].rounds >= race->settled + ROUNDS_TO_SETTLE || (clear && known)) {
             race->phase = TUNE_CHOOSING;
             return true;
         }
@@ -220,7 +244,9 @@ tune_decision tune_race_run(tune_race *race, tune_run *run, double until)
             break;
         case TUNE_CHOOSING: {
             const int chosen = tune_race_choose(race, run);
-            if (chosen != 0 && race->duels < 3) {
+            if (chosen != 0 && !race->settling && settle(race, run, chosen)) {
+                race->phase = TUNE_ENTERING;
+            } else if (chosen != 0 && race->duels < 3) {
                 tune_race_duel_begin(race, run, chosen);
                 race->phase = TUNE_DUEL;
             } else if (any_waits(race)) {
@@ -259,7 +285,7 @@ double tune_race_need(const tune_race *race, const tune_run *run)
     if (race->rounds == 0)
         return race->count * (race->verifying + 2 * model) + 20 * model;
     if (race->phase == TUNE_DUEL)
-        return fmax(8, 20 - race->fresh) * duel_cost(race, race->winner);
+        return tune_race_duel_need(race, run);
     const int first = tune_race_leader(race, run);
     double need = 5 * tune_race_round_cost(race) + (first ? 20 : 5) * duel_cost(race, first);
     for (int i = 0; i < race->count; i++)
@@ -302,7 +328,7 @@ void tune_race_conclude(const tune_race *race, const tune_run *run, tune_decisio
     outcome->gain = outcome->low = outcome->high = 1;
     outcome->samples = race->fresh;
     outcome->cell = false;
-    const bool gained = race->proven && tune_median(race->ratio, race->fresh) >= run->margin;
+    const bool gained = race->proven && race->held && tune_median(race->ratio, race->fresh) >= run->margin;
     if (decision == TUNE_WON || (decision == TUNE_UNDECIDED && race->phase == TUNE_DUEL && gained)) {
         const tune_interval bounds = tune_median_interval(race->ratio, race->fresh);
         outcome->verdict = TUNE_PROVEN;

@@ -63,10 +63,15 @@ typedef struct tune_race {
     tune_random random;
     tune_entrant entrant[TUNE_ENTRANTS]; /* the first is the model's */
     int count, rounds, turns;
+    bool settling; /* a winner is settled on: those before it in canonical order have come in again */
+    int settled;   /* rounds before that                                                             */
     double verifying; /* seconds that a verification takes */
     double call;      /* seconds of a call of the model's plan; 0: not timed yet */
+    double opening;   /* seconds that opening the problem took                   */
     /* The duel. */
     int duels, winner, fresh;
+    int places, moved; /* of operands, and how many pairs there were when they came to the last one */
+    bool held;         /* there was no loss at any of them, and no more are to be seen              */
     bool proven;
     tune_bet bet;
     double ratio[TUNE_FRESH];
@@ -93,6 +98,7 @@ bool tune_race_yields(const tune_race *race, const tune_run *run);
  * model, 0, where there is no gain. drop_out lets go who is surely behind, and says whether all ties are clear. */
 int tune_race_leader(const tune_race *race, const tune_run *run);
 int tune_race_choose(const tune_race *race, const tune_run *run);
+bool tune_race_may_replace(const tune_race *race, const tune_run *run, int entrant, int winner);
 int tune_race_count(const tune_race *race); /* who races */
 bool tune_race_leads(const tune_race *race, const tune_run *run, int rounds); /* the leader has run so many */
 bool tune_race_drop_out(tune_race *race, const tune_run *run);
@@ -103,8 +109,14 @@ double tune_race_round_cost(const tune_race *race);
 /* The rounds (race.c) and the duel (race_duel.c). */
 bool tune_race_fits(const tune_race *race, const tune_run *run, int entrant, double until);
 bool tune_race_sample(tune_race *race, tune_run *run, int entrant, double *seconds);
+double tune_race_duel_need(const tune_race *race, const tune_run *run); /* seconds to its end */
 void tune_race_duel_begin(tune_race *race, const tune_run *run, int winner);
 tune_decision tune_race_duel_run(tune_race *race, tune_run *run, double until); /* TUNE_NOTHING_BETTER: than the model's */
+
+/* Whether a winner is seen to lose where its operands lie elsewhere, later: it opens and closes the problem. And the seconds
+ * that this takes, where a call of the model's plan takes so many. */
+bool tune_race_loses_later(tune_run *run, const gml_key *key, const gml_choice *choice);
+double tune_race_later_cost(const tune_run *run, double opening, double call);
 
 /* Whether a choice loses more where the caches are in the other state than the log gain it has in this one: few pairs, and
  * what they say is taken for it. */

@@ -10,6 +10,12 @@
 /* Errors of a median, to be sure. Nothing false is adopted by a race: what it decides wrongly costs a gain. */
 static const double SURE = 2.5;
 
+enum {
+    ROUNDS_OUT = 2, /* before anyone drops out                            */
+    ROUNDS_IN = 8   /* before it is taken for sure that a near tie is one */
+};
+static const double TIED_SHARE = 2.5; /* a near tie costs at most this part of a gain */
+
 /* How far one is ahead of another in the rounds of both: median, and an error of it that is more than fair to few rounds. */
 static tune_location apart(const tune_race *race, const tune_run *run, int ahead, int behind, int *rounds)
 {
@@ -61,7 +67,7 @@ static bool comes_before(const tune_race *race, int x, int y)
 static double tie(const tune_race *race, const tune_run *run, int first)
 {
     const tune_entrant *e = &race->entrant[first];
-    return fmin(run->margin, first ? tune_median(e->gain, e->rounds) / 4 : run->margin);
+    return fmin(run->margin, first ? tune_median(e->gain, e->rounds) / TIED_SHARE : run->margin);
 }
 
 /* Who is surely behind the leader by more than order makes up for drops out, and so does who could only win by a lead that
@@ -78,7 +84,7 @@ bool tune_race_drop_out(tune_race *race, const tune_run *run)
         int rounds;
         const tune_location x = apart(race, run, first, i, &rounds);
         const double sure = SURE * x.deviation, enough = run->margin;
-        if (rounds < 2) {
+        if (rounds < ROUNDS_OUT) {
             clear = false;
         } else if (!comes_before(race, i, first)) {
             if (x.median - sure > 0 || (rounds >= 6 && x.median - sure > -run->margin))
@@ -87,7 +93,7 @@ bool tune_race_drop_out(tune_race *race, const tune_run *run)
                 clear = false;
         } else if (x.median - sure > enough) {
             e->standing = i ? TUNE_OUT : TUNE_RACING;
-        } else if (rounds < 4 || x.median + sure >= enough) {
+        } else if (rounds < ROUNDS_IN || x.median + sure >= enough) {
             clear = false;
         } else {
             model_ties = model_ties || i == 0;
@@ -150,6 +156,14 @@ bool tune_race_leads(const tune_race *race, const tune_run *run, int rounds)
         if (race->entrant[i].standing == TUNE_RACING && race->entrant[i].rounds < TUNE_ROUNDS_TO_CHOOSE)
             return false;
     return race->entrant[tune_race_leader(race, run)].rounds >= rounds;
+}
+
+/* Whether one that is out comes before a winner in canonical order, and was not far behind. */
+bool tune_race_may_replace(const tune_race *race, const tune_run *run, int entrant, int winner)
+{
+    const tune_entrant *e = &race->entrant[entrant], *w = &race->entrant[winner];
+    return e->standing == TUNE_OUT && e->rounds > 0 && comes_before(race, entrant, winner) &&
+           tune_median(e->gain, e->rounds) > tune_median(w->gain, w->rounds) - 2 * run->margin;
 }
 
 /* The first in canonical order that ties with the leader; the model where there is no gain. */

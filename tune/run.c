@@ -15,13 +15,19 @@
 
 #define ERRORS_MOST 256 /* operations, types and thread counts of one run */
 
+/* What has been seen of a task: TUNE_PENDING until its end. */
+typedef struct counted {
+    tune_verdict verdict;
+    double log_gain; /* times its weight */
+} counted;
+
 typedef struct run {
     const tune_request *request;
     tune_report *report;
     tune_bench bench;
     double began;
     tune_store *store; /* NULL: nothing is saved */
-    bool *counted;     /* tasks whose end has been seen */
+    counted *counted;  /* of the tasks */
     int64_t finished, proven;
     double weight, log_gain; /* of finished tasks: sum, weighted sum of log gains */
     bool not_written;
@@ -92,21 +98,22 @@ static void save(run *r, int task, const tune_outcome *outcome)
         r->not_written = true;
 }
 
-/* Takes note of a task that has ended, once. */
+/* Takes note of a task that has ended; again where what was proven is no more. */
 static void count(run *r, int task, const tune_outcome *outcome)
 {
-    if (r->counted[task] || outcome->verdict == TUNE_PENDING)
+    counted *seen = &r->counted[task];
+    const bool again = seen->verdict != TUNE_PENDING;
+    if (outcome->verdict == seen->verdict)
         return;
-    r->counted[task] = true;
-    r->finished++;
+    const double weight = outcome->verdict == TUNE_FAILED ? 0 : r->request->list->task[task].weight;
+    r->finished += !again;
+    r->weight += again ? 0 : weight;
+    r->proven += (outcome->verdict == TUNE_PROVEN) - (seen->verdict == TUNE_PROVEN);
+    r->log_gain -= seen->log_gain;
+    *seen = (counted){outcome->verdict, weight * log(outcome->gain)};
+    r->log_gain += seen->log_gain;
     if (outcome->verdict == TUNE_FAILED)
         return;
-    const double weight = r->request->list->task[task].weight;
-    r->weight += weight;
-    if (outcome->verdict == TUNE_PROVEN) {
-        r->proven++;
-        r->log_gain += weight * log(outcome->gain);
-    }
     if (!r->report->resumed[task])
         save(r, task, outcome);
 }

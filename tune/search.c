@@ -2,7 +2,8 @@
  *
  * Which task is next, and for how long. First each task has its turn, for its share of the time; then those that are not
  * decided have more, where the most is to be had for it. The longest problems come first: what takes far longer than
- * expected then does so when the deadline is far away.
+ * expected then does so when the deadline is far away. At the end each winner is looked at once more, so some time is kept
+ * for that.
  */
 #include "tune/race.h"
 #include <math.h>
@@ -19,12 +20,14 @@ typedef struct tune_schedule {
         *call; /* seconds that a call of the model's plan takes, or is expected to                        */
     double *
         distance; /* to the problem that this was concluded from: 0 where it was measured, infinite: guessed */
-    double gained; /* sum of log gains of tasks that are decided */
+    double *opening; /* seconds that opening a problem took */
+    bool *seen;      /* winners that have been looked at again */
+    double gained;   /* sum of log gains of tasks that are decided */
     int decided;
 } tune_schedule;
 
 /* A gain nobody would notice is not worth an entry; nor is it worth that two runs come to different choices. */
-static const double LEAST_GAIN = 0.02;
+static const double LEAST_GAIN = 0.03;
 
 enum { TURNS_MOST = 8 }; /* of a task that comes to no decision */
 
@@ -151,7 +154,8 @@ static void visit(tune_schedule *s, int task, double until)
         tune_run_tell(run, true);
         return;
     }
-    run->opening += 0.3 * (tune_run_now(run) - begun - run->opening);
+    s->opening[task] = tune_run_now(run) - begun;
+    run->opening += 0.3 * (s->opening[task] - run->opening);
     if (!s->race[task]) {
         gml_choice known[TUNE_SEEDS_MOST];
         s->race[task] = tune_race_create(run, task, known, known_nearby(s, task, known));
@@ -159,6 +163,7 @@ static void visit(tune_schedule *s, int task, double until)
     tune_race *race = s->race[task];
     tune_decision decision = TUNE_UNDECIDED;
     if (race) {
+        race->opening = s->opening[task];
         decision = tune_race_run(race, run, fmin(until, run->deadline));
         if (race->call > 0)
             learn(s, task);
@@ -194,10 +199,58 @@ static double value_of(const tune_schedule *s, int task, double left)
                : s->run.task[task].weight * promise(s, task) / seconds;
 }
 
+/* Whether this run has proven a choice for a task, and has not looked at it again. */
+static bool has_won(const tune_schedule *s, int task)
+{
+    return s->run.outcome[task].verdict == TUNE_PROVEN && s->turns[task] > 0 && !s->seen[task];
+}
+
+/* Seconds that are kept for a last look at winners: at most a sixth of all. */
+static double kept_for_winners(const tune_schedule *s)
+{
+    double seconds = 0;
+    for (int i = 0; i < s->run.count; i++)
+        if (has_won(s, i))
+            seconds += tune_race_later_cost(&s->run, s->opening[i], s->call[i]);
+    return fmin(seconds, s->run.options->budget / 6);
+}
+
+/* Time has passed, and other problems have had the memory: those that lose now go, the smallest gains first. false: there
+ * were none. */
+static bool look_again(tune_schedule *s)
+{
+    tune_run *run = &s->run;
+    bool any = false;
+    while (!run->stopped) {
+        int next = -1;
+        for (int i = 0; i < run->count; i++)
+            if (has_won(s, i) && (next < 0 || run->outcome[i].gain < run->outcome[next].gain))
+                next = i;
+        if (next < 0)
+            break;
+        tune_outcome *outcome = &run->outcome[next];
+        const double begun = tune_run_now(run);
+        s->seen[next] = any = true;
+        if (begun + tune_race_later_cost(run, s->opening[next], s->call[next]) > run->deadline)
+            continue;
+        run->current = next;
+        const bool loses = tune_race_loses_later(run, &run->task[next].key, &outcome->choice);
+        outcome->seconds += tune_run_now(run) - begun;
+        if (!loses)
+            continue;
+        outcome->verdict = TUNE_KEPT;
+        outcome->choice = (gml_choice){{0}};
+        outcome->gain = outcome->low = outcome->high = 1;
+        outcome->cell = true;
+        tune_run_tell(run, true);
+    }
+    return any;
+}
+
 static void take_turns(tune_schedule *s)
 {
     while (!s->run.stopped) {
-        const double now = tune_run_now(&s->run), left = s->run.deadline - now;
+        const double now = tune_run_now(&s->run), left = s->run.deadline - now - kept_for_winners(s);
         int best = -1;
         double most = 0, next = 0;
         for (int i = 0; i < s->run.count; i++) {
@@ -210,8 +263,9 @@ static void take_turns(tune_schedule *s)
         if (best < 0)
             return;
         s->run.price = next;
+        s->turns[best]++;
         visit(s, best, now + fmin(left, 4 * need(s, best)));
-        s->over[best] |= ++s->turns[best] == TURNS_MOST;
+        s->over[best] |= s->turns[best] == TURNS_MOST;
     }
 }
 
@@ -234,13 +288,17 @@ void tune_search(const tune_search_options *options, const tune_bench *bench, co
     s.turns = calloc((size_t)count + 1, sizeof *s.turns);
     s.call = calloc((size_t)count + 1, sizeof *s.call);
     s.distance = calloc((size_t)count + 1, sizeof *s.distance);
-    if (s.race && s.over && s.turns && s.call && s.distance) {
+    s.opening = calloc((size_t)count + 1, sizeof *s.opening);
+    s.seen = calloc((size_t)count + 1, sizeof *s.seen);
+    if (s.race && s.over && s.turns && s.call && s.distance && s.opening && s.seen) {
         for (int i = 0; i < count; i++) {
             s.over[i] = options->done && options->done[i];
             s.call[i] = guess(&task[i].key);
             s.distance[i] = HUGE_VAL;
         }
-        take_turns(&s);
+        do /* time that winners left over is others' */
+            take_turns(&s);
+        while (look_again(&s));
         for (int i = 0; i < count; i++)
             if (s.race[i]) {
                 s.run.current = i;
@@ -250,10 +308,13 @@ void tune_search(const tune_search_options *options, const tune_bench *bench, co
                     tune_run_tell(&s.run, true);
                 free(s.race[i]);
             }
+        look_again(&s);
     }
     free(s.race);
     free(s.over);
     free(s.turns);
     free(s.call);
     free(s.distance);
+    free(s.opening);
+    free(s.seen);
 }

@@ -8,6 +8,7 @@
  *          paired by round; who is surely behind the leader drops out; the leader's neighbours join
  *   duel   the leader against the model on fresh samples, by a sequential test that may be looked at after each round;
  *          what is not proven is not adopted, and near ties go to the first in the canonical order
+ *   place  operands move during the duel, and once more at the end of the run: a gain has to be there wherever they are
  *   state  a winner that loses more where the caches are in the other state is not adopted
  *   scope  a winner that is no loss at a second place of its cell serves the cell
  */
@@ -25,6 +26,9 @@ typedef struct tune_bench {
     /* The same with the caches in the other state (gml_state), in which a winner must not lose more than it gains in this
      * one. NULL: there is none. */
     bool (*open_other)(void *host, const gml_key *key, const char **why);
+    /* Gives the operands of the problem that is open another place in memory, as another run of a program would. NULL: places
+     * are all the same. */
+    void (*move)(void *host);
     void (*close)(void *host);
     bool (*verify)(void *host, const gml_choice *choice); /* false: never timed, never adopted */
     double (*time)(void *host, const gml_choice *choice, double least); /* seconds per call */
@@ -69,7 +73,8 @@ typedef struct tune_search_options {
     double noise;      /* the noise floor: what two equal plans differ by, as a share                                */
     uint64_t seed;
     double error_rate; /* chance of a false adoption in the whole run: 0.01                                          */
-    /* After each finished task, whose outcome is final then, and four times a second: false ends the search. `now` is the
+    /* After each finished task, whose outcome is final then, unless a winner loses in the last look at it, which is told again;
+     * and four times a second: false ends the search. `now` is the
      * bench's. May be NULL. */
     bool (*progress)(void *host, int task, const tune_outcome *outcomes, double now);
     void *progress_host;

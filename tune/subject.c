@@ -2,7 +2,8 @@
  *
  * Subjects: one block of memory for all arrays of a problem, its copies, and the results to compare with.
  *
- * The block comes from the runtime's allocator, as scratch memory does, with huge pages where the system gives them. As
+ * The block comes from the runtime's allocator, as scratch memory does, with huge pages where the system gives them, unless
+ * it is moved to small ones. As
  * many threads as the key has fill it, an equal share each, as programs that initialise their arrays in parallel do; so
  * on a machine with several memories it lies in all of them.
  */
@@ -11,7 +12,9 @@
 #include "tune/subject_parts.h"
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
+#include <unistd.h>
 
 /* Bytes from the end of an array to the next, beside what aligns it: an odd number of lines, so that arrays whose sizes
  * are powers of two do not meet in the same sets of a cache at every step. */
@@ -252,6 +255,36 @@ tune_subject *tune_subject_create(const tune_machine *on, const gml_key *key, gm
     lay_out(&subject->problem, subject->copies, subject->step, subject->memory, &subject->reference);
     fill(subject, true);
     return subject;
+}
+
+/* Of the default allocator's memory, which nobody else has plans for. */
+static void ask_for_small_pages(const gml_runtime *runtime, char *memory, int64_t bytes)
+{
+    const int64_t page = sysconf(_SC_PAGESIZE);
+    const int64_t before = (int64_t)((uintptr_t)memory % (uintptr_t)page);
+    char *first = before ? memory + (page - before) : memory;
+    const int64_t whole = (memory + bytes - first) / page * page;
+    if (runtime->allocate == gml_default_allocate && whole > 0)
+        (void)madvise(first, (size_t)whole, MADV_NOHUGEPAGE);
+}
+
+bool tune_subject_move(tune_subject *subject, size_t bytes, bool small_pages)
+{
+    const gml_runtime *runtime = subject->on.runtime;
+    if ((uint64_t)subject->bytes > bytes / 2)
+        return false;
+    char *memory = runtime->allocate(runtime->allocator_host, (size_t)subject->bytes, GML_ALIGNMENT);
+    if (!memory)
+        return false;
+    if (small_pages)
+        ask_for_small_pages(runtime, memory, subject->bytes);
+    lay_out(&subject->problem, subject->copies, subject->step, memory, &subject->reference);
+    char *left = subject->memory;
+    subject->memory = memory;
+    subject->has_reference = false;
+    fill(subject, true);
+    runtime->release(runtime->allocator_host, left, (size_t)subject->bytes);
+    return true;
 }
 
 void tune_subject_destroy(tune_subject *subject)

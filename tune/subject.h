@@ -46,6 +46,11 @@ void tune_subject_destroy(tune_subject *subject);
 /* Bytes that create would ask for: 0 where there is nothing to compute, INT64_MAX where that overflows. */
 int64_t tune_subject_bytes(const tune_machine *on, const gml_key *key, gml_state state);
 
+/* Gives arrays and results another place: while the one they have is not free yet, so that it is not the same again, and in
+ * pages of the smallest size if so asked, which is what programs have that ask for nothing. What results were compared
+ * with is forgotten. false: there is no such place within `bytes`, both together, and they stay where they are. */
+bool tune_subject_move(tune_subject *subject, size_t bytes, bool small_pages);
+
 /* Runs a plan once. */
 void tune_subject_run(tune_subject *subject, const tune_plan *plan);
 

@@ -91,17 +91,14 @@ bool gml_key_equal(const gml_key *x, const gml_key *y)
     return differ == 0;
 }
 
-/* Sums of products with odd constants (the square roots of primes), mixed so that high bits reach low
- * ones. The members are put together from high to low, as one load of them all would wait for their stores. */
+/* Sums of products with odd constants (the square roots of primes), mixed so that high bits reach low ones. */
 uint64_t gml_key_hash(const gml_key *key)
 {
     static const uint64_t factors[GML_KEY_SIZES + 1] = {
         UINT64_C(0x6a09e667f3bcc909), UINT64_C(0xbb67ae8584caa73b), UINT64_C(0x3c6ef372fe94f82b),
         UINT64_C(0xa54ff53a5f1d36f1), UINT64_C(0x510e527fade682d1), UINT64_C(0x9b05688c2b3e6c1f),
         UINT64_C(0x1f83d9abfb41bd6b)};
-    uint64_t hash = ((uint64_t)key->layout << 48 | (uint64_t)key->operation << 40 |
-                     (uint64_t)key->type << 32 | (uint32_t)key->threads) *
-                    factors[GML_KEY_SIZES];
+    uint64_t hash = gml_key_head(key) * factors[GML_KEY_SIZES];
     for (int i = 0; i < GML_KEY_SIZES; i++)
         hash += (uint64_t)key->size[i] * factors[i];
     hash ^= hash >> 32;

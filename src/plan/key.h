@@ -61,6 +61,13 @@ gml_key gml_key_attention(const gml_attention_problem *problem, int32_t threads)
 /* Whether gml_key_gemm saw args transposed. */
 bool gml_key_transposes(const gml_gemm_args *args);
 
+/* All but the sizes, as a number. Put together from the members, as one load of them all would wait for their stores. */
+static inline uint64_t gml_key_head(const gml_key *key)
+{
+    return (uint64_t)key->layout << 48 | (uint64_t)key->operation << 40 | (uint64_t)key->type << 32 |
+           (uint32_t)key->threads;
+}
+
 bool gml_key_equal(const gml_key *x, const gml_key *y);
 uint64_t gml_key_hash(const gml_key *key);
 

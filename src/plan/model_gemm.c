@@ -35,6 +35,12 @@
 #define RANK_K      48
 #define RANK_K_READ 64
 
+/* Products, less than which take less time than what passes by from memory, if that is so many times L2; and bytes of a
+ * tile's rows that prefetchers bring in whole pairs of lines. */
+#define PASSING_K   32
+#define PASSING_L2  4
+#define PASSING_ROW 256
+
 /* Rows, in tiles, from which packing B pays: each packed element is used by so many tiles. */
 #define PACK_TILES      6
 #define COLLISION_TILES 3 /* where rows of B collide in L1 */
@@ -87,13 +93,29 @@ const gml_gemm_kernel *gml_model_tile(const gml_gemm_kernels *kernels, int64_t m
     return cheapest_tile(kernels, m, n, 0, 0);
 }
 
-static const gml_gemm_kernel *choose_tile(const gml_gemm_kernels *kernels, const problem *p)
+/* The tile where C or B passes by from memory and there is little to compute: rows of both are then fetched best in runs of
+ * whole pairs of lines; what such a tile loads more is free. NULL where that is not so, or no tile has such rows. */
+static const gml_gemm_kernel *passing_tile(const gml_gemm_kernels *kernels, const problem *p,
+                                           const gml_cache_budget *cache)
+{
+    const int64_t l3 = cache->l3 ? cache->l3 : 8 * cache->l2;
+    const bool c_passes = p->args->beta != 0.0 && saturated(saturated(p->m, p->n), p->element) > l3;
+    const bool b_passes =
+        p->m <= STREAM_ROWS && saturated(saturated(p->k, p->n), p->element) > PASSING_L2 * cache->l2;
+    if (p->k >= PASSING_K || !p->b_rows || !(c_passes || b_passes))
+        return NULL;
+    return cheapest_tile(kernels, p->m, p->n, 0, PASSING_ROW / p->element);
+}
+
+static const gml_gemm_kernel *choose_tile(const gml_gemm_kernels *kernels, const problem *p,
+                                          const gml_cache_budget *cache)
 {
     const gml_gemm_packed *packed = p->args->packed_a ? p->args->packed_a : p->args->packed_b;
     if (packed)
         return packed->kernel;
     const int64_t mr = wanted(p->choice, GML_CHOOSE_MR, 0), nr = wanted(p->choice, GML_CHOOSE_NR, 0);
-    const gml_gemm_kernel *tile = cheapest_tile(kernels, p->m, p->n, mr, nr);
+    const gml_gemm_kernel *passing = mr || nr ? NULL : passing_tile(kernels, p, cache);
+    const gml_gemm_kernel *tile = passing ? passing : cheapest_tile(kernels, p->m, p->n, mr, nr);
     return tile ? tile : gml_model_tile(kernels, p->m, p->n);
 }
 
@@ -309,14 +331,15 @@ gml_gemm_plan gml_model_gemm(const gml_machine *machine, const gml_kernel_set *s
     choice = choice_or_none(choice);
     gml_gemm_plan plan = {
         .kernels = gml_gemm_kernels_of(set, args->type), .grid_m = 1, .grid_n = 1, .grid_batch = 1};
-    const int64_t l2 = gml_cache_budget_of(machine, 1).l2, element = plan.kernels->element;
+    const gml_cache_budget alone = gml_cache_budget_of(machine, 1);
+    const int64_t l2 = alone.l2, element = plan.kernels->element;
     plan.transpose = choose_orientation(args, choice, element, l2);
     const gml_gemm_args oriented = plan.transpose ? gml_gemm_transposed(args) : *args;
     problem p = {.args = &oriented, .choice = choice, .m = oriented.m, .n = oriented.n, .k = oriented.k};
     p.element = element;
     p.products = saturated(saturated(p.m, p.n), p.k);
     p.b_rows = p.n == 1 || oriented.cs_b == 1;
-    plan.kernel = choose_tile(plan.kernels, &p);
+    plan.kernel = choose_tile(plan.kernels, &p, &alone);
 
     plan.grid_batch = threads_of_batch(&p, batch, threads);
     if (plan.grid_batch > 1)

@@ -48,9 +48,13 @@ static bool pays_to_stream(const gml_cache_budget *cache, const gml_softmax_prob
            elements_of_thread >= (cache->l3 ? cache->l3 : L3_UNKNOWN) / (int64_t)sizeof(float);
 }
 
-/* Rows of a task. Where one task follows another, the first row's maximum and the last one's factor stand alone. */
-static int64_t rows_of_task(const gml_softmax_problem *p, int64_t all, int32_t threads)
+/* Rows of a task. Where one task follows another, the first row's maximum and the last one's factor stand alone; which is
+ * better for rows that are larger than L1: two of them at once, one half read and the other half written, meet in L2. */
+static int64_t rows_of_task(const gml_cache_budget *cache, const gml_softmax_problem *p, int64_t all,
+                            int32_t threads)
 {
+    if (p->cols > cache->l1d / (int64_t)sizeof(float))
+        return 1;
     const int64_t least = EXPONENTIALS_OF_THREAD / max64(p->cols, 1);
     return max64(1, max64(least, threads == 1 ? all : all / threads / TASKS_OF_THREAD));
 }
@@ -74,7 +78,7 @@ gml_softmax_plan gml_model_softmax(const gml_machine *machine, const gml_softmax
     if (plan.stream && problem->cols > GML_RS0 &&
         saturated(problem->cols, sizeof(float)) <= (int64_t)GML_SCRATCH_PER_THREAD)
         plan.block_rows = 1, plan.block_cols = problem->cols;
-    plan.rows = wanted(choice, GML_CHOOSE_SOFTMAX_ROWS, rows_of_task(problem, all, plan.threads));
+    plan.rows = wanted(choice, GML_CHOOSE_SOFTMAX_ROWS, rows_of_task(&cache, problem, all, plan.threads));
     if (!plan.split)
         plan.threads = (int32_t)min64(plan.threads, max64(1, ceil_div(all, plan.rows)));
     return plan;

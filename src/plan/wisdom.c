@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
  * The table of wisdom: entries by their keys, and by the cells they hold for, or that are predicted from them. Both are
- * found by one probe, most of the time, of memory that nobody writes any more. What building costs is bounded by the
+ * found by one probe, most of the time, of memory that nobody writes any more; that of a key is one cache line, which has
+ * the key itself in it. What building costs is bounded by the
  * number of entries, whatever their keys: a place is looked for so far and no further.
  */
 #include "src/plan/wisdom.h"
@@ -11,11 +12,42 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define MANY_KNOWN 4096
+
+/* A cache line. */
+typedef struct known {
+    uint64_t head; /* of the key */
+    int64_t size[GML_KEY_SIZES];
+    int32_t entry; /* 1 + its index in the list; 0: the place is free */
+    bool model;    /* the entry's choice is the model's               */
+} known;
+
+_Static_assert(sizeof(known) == GML_ALIGNMENT, "a key is found in one cache line");
+
 struct gml_wisdom {
     gml_wisdom_list list;
-    gml_wisdom_map exact; /* by hash: a key is compared before it counts */
-    gml_wisdom_map cells; /* by code: that is the whole cell             */
+    known *
+        known; /* by hash, at most a fourth of the places taken, of many half: most are the first looked at */
+    uint64_t known_mask;
+    int known_shift;
+    gml_wisdom_map cells; /* by code: that is the whole cell */
 };
+
+/* The place of a key, or the free one where it would be, or NULL. */
+static inline known *place_of(const gml_wisdom *wisdom, const gml_key *key)
+{
+    const uint64_t head = gml_key_head(key);
+    uint64_t at = gml_key_hash(key) >> wisdom->known_shift;
+    for (int probe = 0; probe < GML_WISDOM_PROBES; probe++, at = (at + 1) & wisdom->known_mask) {
+        known *place = &wisdom->known[at];
+        uint64_t differ = place->head ^ head;
+        for (int i = 0; i < GML_KEY_SIZES; i++)
+            differ |= (uint64_t)(place->size[i] ^ key->size[i]);
+        if (differ == 0 || place->entry == 0)
+            return place;
+    }
+    return NULL;
+}
 
 uint64_t gml_wisdom_cell_code(const gml_key *key)
 {
@@ -50,22 +82,39 @@ static double off_middle(const gml_key *key)
     return sum;
 }
 
-static void fill_exact(gml_wisdom *wisdom)
+static bool make_known(gml_wisdom *wisdom)
+{
+    int bits = 1;
+    const int64_t room = wisdom->list.count > MANY_KNOWN ? 2 : 4;
+    while ((INT64_C(1) << bits) < room * wisdom->list.count)
+        bits++;
+    const size_t bytes = sizeof(known) << bits;
+    wisdom->known = aligned_alloc(GML_ALIGNMENT, bytes);
+    wisdom->known_mask = (UINT64_C(1) << bits) - 1;
+    wisdom->known_shift = 64 - bits;
+    if (wisdom->known)
+        memset(wisdom->known, 0, bytes);
+    return wisdom->known;
+}
+
+static void fill_known(gml_wisdom *wisdom)
 {
     const gml_wisdom_entry *entry = wisdom->list.entry;
     for (int64_t i = 0; i < wisdom->list.count; i++) {
-        const uint64_t code = gml_key_hash(&entry[i].key);
-        gml_wisdom_slot *slot = entry[i].error ? NULL : gml_wisdom_put(&wisdom->exact, code);
-        if (slot && slot->entry == 0)
-            *slot = slot_for(&entry[i], i, code, GML_SOURCE_EXACT);
+        known *place = entry[i].error ? NULL : place_of(wisdom, &entry[i].key);
+        if (!place || place->entry)
+            continue;
+        *place = (known){.head = gml_key_head(&entry[i].key),
+                         .entry = (int32_t)i + 1,
+                         .model = gml_choice_is_model(&entry[i].choice)};
+        memcpy(place->size, entry[i].key.size, sizeof place->size);
     }
 }
 
 static bool is_first_of_key(const gml_wisdom *wisdom, int64_t i)
 {
-    const gml_wisdom_slot *slot =
-        gml_wisdom_slot_of(&wisdom->exact, gml_key_hash(&wisdom->list.entry[i].key));
-    return slot && slot->entry == i + 1;
+    const known *place = place_of(wisdom, &wisdom->list.entry[i].key);
+    return place && place->entry == i + 1;
 }
 
 static void fill_cells(gml_wisdom *wisdom)
@@ -89,16 +138,15 @@ gml_wisdom *gml_wisdom_build(const gml_wisdom_list *list)
     if (!wisdom)
         return NULL;
     wisdom->list.entry = malloc((size_t)(list->count + 1) * sizeof *list->entry);
-    if (!wisdom->list.entry || !gml_wisdom_map_make(&wisdom->exact, list->count) ||
-        !gml_wisdom_map_make(&wisdom->cells, list->count)) {
+    wisdom->list.count = wisdom->list.room = list->count;
+    if (!wisdom->list.entry || !make_known(wisdom) || !gml_wisdom_map_make(&wisdom->cells, list->count)) {
         gml_wisdom_free(wisdom);
         return NULL;
     }
     if (list->count)
         memcpy(wisdom->list.entry, list->entry, (size_t)list->count * sizeof *list->entry);
-    wisdom->list.count = wisdom->list.room = list->count;
     const gml_fpenv found = gml_fpenv_enter(); /* a caller's traps must not spring in a logarithm */
-    fill_exact(wisdom);
+    fill_known(wisdom);
     fill_cells(wisdom);
     const bool built = gml_wisdom_predict(&wisdom->list, &wisdom->cells);
     gml_fpenv_leave(found);
@@ -114,7 +162,7 @@ void gml_wisdom_free(gml_wisdom *wisdom)
     if (!wisdom)
         return;
     free(wisdom->list.entry);
-    free(wisdom->exact.slot);
+    free(wisdom->known);
     free(wisdom->cells.slot);
     free(wisdom);
 }
@@ -127,17 +175,25 @@ const gml_wisdom_list *gml_wisdom_entries(const gml_wisdom *wisdom)
 const gml_choice *gml_wisdom_find(const gml_wisdom *wisdom, const gml_key *key, gml_source *source,
                                   const gml_wisdom_entry **entry)
 {
-    const gml_wisdom_slot *slot = NULL;
     const gml_wisdom_entry *found = NULL;
-    if (wisdom) {
-        slot = gml_wisdom_slot_of(&wisdom->exact, gml_key_hash(key));
-        if (!slot || !gml_key_equal(&wisdom->list.entry[slot->entry - 1].key, key))
-            slot = gml_wisdom_slot_of(&wisdom->cells, gml_wisdom_cell_code(key));
-        if (slot && slot->source != GML_SOURCE_MODEL)
+    gml_source from = GML_SOURCE_MODEL;
+    bool model = true;
+    const known *place = wisdom ? place_of(wisdom, key) : NULL;
+    if (place && place->entry) {
+        found = &wisdom->list.entry[place->entry - 1];
+        from = GML_SOURCE_EXACT;
+        model = place->model;
+    } else if (wisdom) {
+        const gml_wisdom_slot *slot = gml_wisdom_slot_of(&wisdom->cells, gml_wisdom_cell_code(key));
+        if (slot && slot->source != GML_SOURCE_MODEL) {
             found = &wisdom->list.entry[slot->entry - 1];
+            from = (gml_source)slot->source;
+            model = slot->model;
+        }
     }
-    *source = found ? (gml_source)slot->source : GML_SOURCE_MODEL;
+    *source = from;
     if (entry)
         *entry = found;
-    return found && !slot->model ? &found->choice : NULL;
+    const gml_choice *const choice[] = {found ? &found->choice : NULL, NULL};
+    return choice[model]; /* nobody can foresee which: a load is faster than a branch */
 }

@@ -119,7 +119,7 @@ static double gain_of(const ballot *b, const vote *first, const vote *of, const 
     for (const vote *v = first; v; v = next_vote(b, v)) {
         const measured *m = &b->measured[v->measured], *held = &b->measured[(*best)->measured];
         weights += v->weight;
-        if (gml_choice_compare(&entry_of(b, v)->choice, &entry_of(b, of)->choice) != 0)
+        if (memcmp(&entry_of(b, v)->choice, &entry_of(b, of)->choice, sizeof(gml_choice)) != 0)
             continue;
         gain += v->weight * m->gain;
         if (v->weight != (*best)->weight ? v->weight > (*best)->weight

@@ -18,6 +18,9 @@ typedef struct reader {
     gml_crc32c_table crc;
     uint32_t revision[GML_OPERATIONS][GML_F64 + 1]; /* of the filter's set         */
     int64_t likely;                                 /* number of lines in the text */
+    gml_span origin;            /* of the line before: most lines of a text have the same */
+    gml_wisdom_entry of_origin; /* what it says                */
+    bool ours;                  /* and whether that counts     */
 } reader;
 
 typedef enum verdict { ACCEPTED, FOREIGN, STALE, INVALID, IGNORED } verdict;
@@ -97,19 +100,28 @@ static bool run_name(gml_span span, char run[GML_RUN_TEXT])
 }
 
 /* Whose entry it is, in front of every line. The revision can be judged when operation and type are known. */
-static verdict read_origin(const reader *r, gml_span *rest, gml_wisdom_entry *entry)
+static verdict read_origin(reader *r, gml_span *rest, gml_wisdom_entry *entry)
 {
     gml_span machine, isa, revision, run;
     uint64_t number;
+    const gml_span *last = &r->origin;
+    if (last->length && rest->length > last->length && memcmp(rest->text, last->text, last->length) == 0) {
+        *entry = r->of_origin;
+        *rest = (gml_span){rest->text + last->length, rest->length - last->length};
+        return r->ours ? ACCEPTED : FOREIGN;
+    }
+    const char *begin = rest->text;
     if (!NEXT(rest, "machine", &machine) || !NEXT(rest, "isa", &isa) || !NEXT(rest, "revision", &revision) ||
         !NEXT(rest, "run", &run) || !hexadecimal(machine, 16, &entry->machine) ||
         !hexadecimal(revision, 8, &number) || !run_name(run, entry->run))
         return INVALID;
     entry->revision = (uint32_t)number;
     entry->isa = gml_wisdom_isa(isa.text, isa.length);
-    const bool ours = !r->filter->machine || r->filter->machine == entry->machine;
-    return ours && entry->isa && (!r->filter->set || strcmp(r->filter->set->isa, entry->isa) == 0) ? ACCEPTED
-                                                                                                   : FOREIGN;
+    r->ours = (!r->filter->machine || r->filter->machine == entry->machine) && entry->isa &&
+              (!r->filter->set || strcmp(r->filter->set->isa, entry->isa) == 0);
+    r->of_origin = *entry;
+    r->origin = (gml_span){begin, rest->text[-1] == ' ' ? (size_t)(rest->text - begin) : 0};
+    return r->ours ? ACCEPTED : FOREIGN;
 }
 
 static bool is_stale(const reader *r, const gml_wisdom_entry *entry)
@@ -117,7 +129,7 @@ static bool is_stale(const reader *r, const gml_wisdom_entry *entry)
     return r->filter->set && entry->revision != r->revision[entry->key.operation][entry->key.type];
 }
 
-static verdict read_entry(const reader *r, gml_span rest, gml_wisdom_entry *entry)
+static verdict read_entry(reader *r, gml_span rest, gml_wisdom_entry *entry)
 {
     gml_span choice, gain, low, high, samples, scope, state;
     const verdict origin = read_origin(r, &rest, entry);
@@ -150,7 +162,7 @@ static verdict read_entry(const reader *r, gml_span rest, gml_wisdom_entry *entr
                : INVALID;
 }
 
-static verdict read_error(const reader *r, gml_span rest, gml_wisdom_entry *entry)
+static verdict read_error(reader *r, gml_span rest, gml_wisdom_entry *entry)
 {
     gml_span operation, type, threads, value;
     int64_t number;
