@@ -327,6 +327,16 @@ contains
         call get_text(c_version(), text)
     end function
 
+    function gml_compiler() result(text)
+        character(:), allocatable :: text
+        interface
+            type(c_ptr) function c_compiler() bind(c, name="gml_compiler")
+                import :: c_ptr
+            end function
+        end interface
+        call get_text(c_compiler(), text)
+    end function
+
     ! From index 0, best first; empty for an index outside.
     function gml_isa_name(index) result(text)
         integer(c_int32_t), intent(in) :: index

@@ -7,7 +7,8 @@
 
 A revision is a hash of what runs an operation on a type by an instruction set: the kernels with what they include, the
 executors, the constants of arithmetic.h that these name, and the parameters of the operation's choices. Comments, white
-space and declarations of kernels are left out, so that they retire no wisdom; so is what only decides between plans.
+space, declarations of kernels and what only builds for tests have (GML_TEST_...) are left out, so that they retire no
+wisdom; so is what only decides between plans.
 """
 import argparse
 import hashlib
@@ -35,6 +36,8 @@ TOKEN = re.compile(
     r"""(?P<skip>/\*.*?\*/|//[^\n]*|\\\n|\s+)|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'|\.?\d(?:[eEpP][+-]|[\w.])*|\w+|.""",
     re.S,
 )
+# What is between #ifdef and #else, or #endif.
+TEST_ONLY = re.compile(r"^#ifdef GML_TEST_\w+\n(?:(?:#include|[^#]).*\n)*?(?:#else\n([^#]*))?#endif\n", re.M)
 
 
 def tokens(text):
@@ -89,7 +92,7 @@ def revision(isa, operation, kernels, executors):
     folder = ROOT / "kernels" / isa
     sources = []
     for path in with_included(matching(folder, kernels), folder) + matching(ROOT / "src/core", executors):
-        text = read(path)
+        text = TEST_ONLY.sub(r"\1", read(path))
         if path.suffix == ".h":
             text = re.sub(r"^gml_\w+_fn\s[^;]*;", "", text, flags=re.M)
         sources += tokens(text)

@@ -195,6 +195,7 @@ program fortran_layout
     if (gml_last_error() /= "") error stop "a sentence before anything has failed"
     if (gml_status_name(GML_ERR_OVERLAP) /= "GML_ERR_OVERLAP") error stop "gml_status_name"
     if (index(gml_version(), ".") == 0) error stop "gml_version"
+    if (index(gml_compiler(), ", ") == 0) error stop "gml_compiler"
     if (gml_isa_name(-1_c_int32_t) /= "") error stop "gml_isa_name outside"
     if (.not. gml_isa_available("ref")) error stop "gml_isa_available"
     if (gml_isa_available("sse9")) error stop "gml_isa_available of none"

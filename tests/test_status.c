@@ -96,6 +96,8 @@ START_TEST(info)
     char version[32];
     snprintf(version, sizeof version, "%d.%d.%d", GML_VERSION_MAJOR, GML_VERSION_MINOR, GML_VERSION_PATCH);
     ck_assert_str_eq(gml_version(), version);
+    ck_assert_ptr_nonnull(strstr(gml_compiler(), ", ")); /* name and version, build type, flags */
+    ck_assert_ptr_null(strchr(gml_compiler(), '/'));     /* and nothing of the machine that compiled it */
     ck_assert_int_eq(gml_arithmetic_revision(), GML_ARITHMETIC_REVISION);
 
     int32_t n = 0;

@@ -20,6 +20,9 @@ extern "C" {
 /* "0.1.0": of the library that runs; the macros above are of the headers that were compiled. */
 GML_API const char *gml_version(void);
 
+/* By what and how the library was compiled: "GNU 12.2.0, Release, -O3 -DNDEBUG"; flags that name paths are left out. */
+GML_API const char *gml_compiler(void);
+
 /*
  * The revision of docs/arithmetic.md. Two libraries with the same revision give the same bits. Until
  * version 1.0 any change of a bit raises it; afterwards a change of bits changes the SONAME.

@@ -15,6 +15,11 @@ const char *gml_version(void)
     return VERSION(GML_VERSION_MAJOR, GML_VERSION_MINOR, GML_VERSION_PATCH);
 }
 
+const char *gml_compiler(void)
+{
+    return GML_COMPILER; /* CMakeLists.txt */
+}
+
 int32_t gml_arithmetic_revision(void)
 {
     return GML_ARITHMETIC_REVISION;

@@ -16,6 +16,9 @@
  * in ascending order of blocks, whatever the plan.
  */
 #include "src/core/gemm_paths.h"
+#ifdef GML_TEST_DELAY
+#include "src/core/delay.h"
+#endif
 
 /* A panel of B, packed or in place: columns jc .. jc + nc - 1, products pc .. pc + kc - 1. */
 typedef struct panel {
@@ -176,7 +179,11 @@ static void multiply(const panel *p, int64_t first_row, int64_t end_row, int64_t
             x.c = c;
             x.stream_c = plan->stream_c && !x.epilogue && whole_lines(args, c, plan->kernels->element);
             if (args->cs_c == 1)
+#ifdef GML_TEST_DELAY
+                gml_delay_block(plan->kernels, plan->kernel, &x);
+#else
                 plan->kernel->block(&x);
+#endif
             else
                 run_tiles(p, &x, c);
         }
