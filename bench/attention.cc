@@ -5,6 +5,7 @@
  */
 #include "bench/attention_report.h"
 #include "bench/command.h"
+#include "bench/suite.h"
 #include <algorithm>
 #include <cstdio>
 #include <getopt.h>
@@ -30,13 +31,14 @@ const char HELP[] =
     "  --isa NAME          highest instruction set\n"
     "  --repetitions N     rounds, at most 1000 (11)\n"
     "  --json              one JSON object, with every sample, instead of tables\n"
+    "  --suite LIST        suites beside this program, or FILE.suite (attention,softmax)\n"
     "  --list              the problems as a JSON array, and nothing else\n"
     "  --help\n"
     "\n"
     "Exit codes: 0; 1 for a wrong result; 2 for what cannot be done.\n";
 
 struct Options {
-    std::vector<std::string> groups, problems;
+    std::vector<std::string> groups, problems, suites = {"attention", "softmax"};
     std::string isa;
     int threads = 1, repetitions = 11;
     bool json = false, list = false;
@@ -45,10 +47,11 @@ struct Options {
 Options parse(int argc, char **argv)
 {
     Options options;
-    static const option LONG[] = {
-        {"group", 1, nullptr, 'g'}, {"problems", 1, nullptr, 'p'},    {"threads", 1, nullptr, 'n'},
-        {"isa", 1, nullptr, 'i'},   {"repetitions", 1, nullptr, 'r'}, {"json", 0, nullptr, 'j'},
-        {"list", 0, nullptr, 'l'},  {"help", 0, nullptr, 'h'},        {nullptr, 0, nullptr, 0}};
+    static const option LONG[] = {{"group", 1, nullptr, 'g'},       {"problems", 1, nullptr, 'p'},
+                                  {"threads", 1, nullptr, 'n'},     {"isa", 1, nullptr, 'i'},
+                                  {"repetitions", 1, nullptr, 'r'}, {"json", 0, nullptr, 'j'},
+                                  {"list", 0, nullptr, 'l'},        {"suite", 1, nullptr, 's'},
+                                  {"help", 0, nullptr, 'h'},        {nullptr, 0, nullptr, 0}};
     for (int c; (c = getopt_long(argc, argv, "h", LONG, nullptr)) != -1;)
         switch (c) {
         case 'g':
@@ -65,6 +68,9 @@ Options parse(int argc, char **argv)
             break;
         case 'r':
             options.repetitions = number("repetitions", optarg, 1000);
+            break;
+        case 's':
+            options.suites = split(optarg);
             break;
         case 'j':
             options.json = true;
@@ -86,9 +92,18 @@ Options parse(int argc, char **argv)
 std::vector<Entry> selection(const Options &options)
 {
     std::vector<Entry> entries;
-    std::copy_if(suite().begin(), suite().end(), std::back_inserter(entries), [&](const Entry &entry) {
-        return matches(options.groups, entry.group) && matches(options.problems, name(entry.problem));
-    });
+    for (const std::string &suite : options.suites)
+        for (const Case &one : read_suite(suite)) {
+            Entry entry{one.group, Attention{}, one.label};
+            if (const auto *attention = std::get_if<Attention>(&one.work))
+                entry.problem = *attention;
+            else if (const auto *softmax = std::get_if<Softmax>(&one.work))
+                entry.problem = *softmax;
+            else
+                continue;
+            if (matches(options.groups, entry.group) && matches(options.problems, name(entry.problem)))
+                entries.push_back(entry);
+        }
     if (entries.empty())
         throw Failure("no problem of the suite is selected");
     return entries;

@@ -89,7 +89,7 @@ Result measure_attention(const Entry &entry, const Attention &a, gml_context *co
         times.error = difference<float>(operands.o(), reference.data(), elements) / tolerance(a);
     }
     std::unique_ptr<AttentionOperands> plain;
-    if (!std::strcmp(entry.group, "masks")) {
+    if (entry.group == "masks") {
         plain = std::make_unique<AttentionOperands>(a.unmasked());
         measurement.add("unmasked", Role::unmasked, plain->problem.flops(), fused(context, *plain));
     }

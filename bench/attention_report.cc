@@ -94,7 +94,7 @@ void print_conditions(const Conditions &conditions)
 
 void print_result(const Result &result)
 {
-    std::printf("\n%s: %s\n  FMA peak %.1f GFLOP/s", result.entry.group, title(result).c_str(),
+    std::printf("\n%s: %s\n  FMA peak %.1f GFLOP/s", result.entry.group.c_str(), title(result).c_str(),
                 median(result.fma) / 1e9);
     if (!result.read.empty())
         std::printf(", read %.1f GB/s", median(result.read) / 1e9);

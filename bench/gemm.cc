@@ -4,13 +4,12 @@
  */
 #include "bench/command.h"
 #include "bench/gemm_report.h"
-#include "bench/gemm_suite.h"
 #include "bench/gemm_sweep.h"
+#include "bench/suite.h"
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <getopt.h>
-#include <iterator>
 
 namespace bench
 {
@@ -18,39 +17,47 @@ namespace
 {
 
 const char HELP[] =
-    "usage: gemmule_bench_gemm [suite | sweep] [options]\n"
+    "usage: gemmule_bench_gemm [suite] [options]\n"
+    "       gemmule_bench_gemm sweep [FROM..TO[:STEP]] [options]\n"
     "\n"
-    "suite (the default) times products of the suite; sweep times all sizes, prints CSV and names those that "
-    "take\n"
-    "longer than a larger one.\n"
+    "The suite times products beside other libraries. The sweep times all sizes of a range (1..520), squares "
+    "and "
+    "each\n"
+    "of M, N and K alone, prints CSV and names the cliffs: sizes that take longer than a larger one.\n"
     "\n"
     "  --type f32|f64            of the elements (f32)\n"
     "  --shapes LIST             MxNxK, in the suite or not, or patterns of it such as '*x4096x4096'; by "
     "commas\n"
     "  --group LIST              groups of the suite: tiny, small, medium, large, gemv, skinny, llm, "
     "encoder,\n"
-    "                            attention, hpc\n"
+    "                            attention, hpc, lu\n"
+    "  --suite NAME              whose products are meant: a suite beside this program, or FILE.suite "
+    "(gemm)\n"
     "  --transpose no|yes|both   B as k rows of n, as n rows of k, or both (both; of a sweep: no)\n"
     "  --threads N               of every library (1)\n"
     "  --isa NAME                highest instruction set of gemmule\n"
-    "  --repetitions N           rounds, at most 1000 (11; of a sweep: 5)\n"
+    "  --repetitions N           rounds, at most 1000 (11; of a sweep: 5, and 3 of what takes long)\n"
     "  --cold                    cycle through operands larger than the last-level cache\n"
     "  --peer NAME=PATH          a shared library with the CBLAS interface; may be repeated\n"
     "  --only LIST               these subjects only: patterns of the names that are listed first, by "
     "commas\n"
-    "  --sizes N                 the last size of a sweep (520)\n"
+    "                            (all; of a sweep: gemmule and each --peer)\n"
     "  --json                    one JSON object, with every sample, instead of tables\n"
     "  --help\n"
     "\n"
-    "Exit codes: 0; 1 for a wrong result of any library, or a finding of the sweep; 2 for what cannot be "
+    "Exit codes: 0; 1 for a wrong result of any library, or a cliff of the sweep; 2 for what cannot be "
     "done.\n";
+
+constexpr double SWEEP_EFFORT = 0.05; /* seconds: for all rounds of a size */
+constexpr int SWEEP_LEAST = 3;
 
 struct Options {
     bool sweep = false, cold = false, json = false;
     Type type = Type::f32;
     std::vector<std::string> shapes, groups, only;
-    std::string transpose, isa;
-    int threads = 1, repetitions = 0, sizes = 520;
+    std::string transpose, isa, suite = "gemm";
+    int threads = 1, repetitions = 0;
+    Range sizes;
     std::vector<std::pair<std::string, std::string>> peers;
 };
 
@@ -61,7 +68,7 @@ Options parse(int argc, char **argv)
         {"type", 1, nullptr, 't'},        {"shapes", 1, nullptr, 's'},  {"group", 1, nullptr, 'g'},
         {"transpose", 1, nullptr, 'b'},   {"threads", 1, nullptr, 'n'}, {"isa", 1, nullptr, 'i'},
         {"repetitions", 1, nullptr, 'r'}, {"cold", 0, nullptr, 'c'},    {"peer", 1, nullptr, 'p'},
-        {"only", 1, nullptr, 'o'},        {"sizes", 1, nullptr, 'z'},   {"json", 0, nullptr, 'j'},
+        {"only", 1, nullptr, 'o'},        {"json", 0, nullptr, 'j'},    {"suite", 1, nullptr, 'u'},
         {"help", 0, nullptr, 'h'},        {nullptr, 0, nullptr, 0}};
     for (int c; (c = getopt_long(argc, argv, "h", LONG, nullptr)) != -1;) {
         const std::string value = optarg ? optarg : "";
@@ -103,8 +110,8 @@ Options parse(int argc, char **argv)
         case 'o':
             options.only = split(value);
             break;
-        case 'z':
-            options.sizes = number("sizes", optarg, 100000);
+        case 'u':
+            options.suite = value;
             break;
         case 'j':
             options.json = true;
@@ -117,23 +124,44 @@ Options parse(int argc, char **argv)
         }
     }
     for (; optind < argc; optind++) {
-        options.sweep = !std::string("sweep").compare(argv[optind]);
-        if (!options.sweep && std::string("suite").compare(argv[optind]))
-            throw Failure(std::string(argv[optind]) + " is neither suite nor sweep");
+        const std::string word = argv[optind];
+        if (options.sweep && word != "sweep")
+            options.sizes = range(word);
+        else if (word == "suite" || word == "sweep")
+            options.sweep = word == "sweep";
+        else
+            throw Failure(word + " is neither suite nor sweep");
+    }
+    if (options.sweep && !(options.shapes.empty() && options.groups.empty()))
+        throw Failure("a sweep has no --shapes and no --group, but FROM..TO[:STEP]");
+    if (options.sweep && options.only.empty()) {
+        options.only.push_back("gemmule");
+        for (const auto &[name, path] : options.peers)
+            options.only.push_back(name);
     }
     return options;
 }
 
-/* What --shapes and --group leave of the suite, and then shapes that are not in it. */
+struct Entry {
+    std::string group;
+    Shape shape;
+};
+
+/* What --shapes and --group leave of the suite, however B is stored there, and then shapes that are not in it. */
 std::vector<Entry> selection(const Options &options)
 {
-    const bool f32 = options.type == Type::f32;
     std::vector<Entry> entries;
-    for (const Entry *entry = f32 ? std::begin(SUITE_F32) : std::begin(SUITE_F64),
-                     *end = f32 ? std::end(SUITE_F32) : std::end(SUITE_F64);
-         entry < end; entry++)
-        if (matches(options.shapes, name(entry->shape)) && matches(options.groups, entry->group))
-            entries.push_back(*entry);
+    for (const Case &one : read_suite(options.suite)) {
+        const Gemm *gemm = std::get_if<Gemm>(&one.work);
+        if (!gemm || gemm->type != options.type || !matches(options.shapes, name(gemm->shape)) ||
+            !matches(options.groups, one.group))
+            continue;
+        const bool known = std::any_of(entries.begin(), entries.end(), [&](const Entry &entry) {
+            return entry.group == one.group && name(entry.shape) == name(gemm->shape);
+        });
+        if (!known)
+            entries.push_back({one.group, gemm->shape});
+    }
     for (const std::string &text : options.shapes) {
         long long m, n, k;
         int length = 0;
@@ -177,7 +205,7 @@ bool run(const Options &options)
     /* Of libgemmule_blas as a peer; our own context is told. */
     setenv("GEMMULE_NUM_THREADS", std::to_string(options.threads).c_str(), 1);
     const Context context = create_context(options.threads, options.isa);
-    const std::vector<Entry> entries = selection(options);
+    const std::vector<Entry> entries = options.sweep ? std::vector<Entry>() : selection(options);
     const Subjects subjects = subjects_of(options, context.get());
     Settings settings;
     settings.isa = gml_context_isa(context.get());
@@ -188,7 +216,11 @@ bool run(const Options &options)
 
     int wrong;
     if (options.sweep) {
-        wrong = sweep(options.type, options.transpose == "yes", options.sizes, subjects, settings);
+        settings.bandwidth = false;
+        settings.effort = SWEEP_EFFORT;
+        settings.least = SWEEP_LEAST;
+        wrong =
+            sweep(options.type, options.transpose == "yes", options.sizes, options.json, subjects, settings);
     } else {
         if (!options.json)
             print_subjects(subjects, options.type, settings);

@@ -77,6 +77,24 @@ double fma_peak(Type type, const Settings &settings)
     return settings.threads * peak(settings.isa.c_str(), SLICE);
 }
 
+/* The rounds that are worth their time. */
+Conditions conditions_for(const std::vector<Entrant> &entrants, const Settings &settings)
+{
+    double round = SLICE;
+    for (const Entrant &entrant : entrants)
+        round += entrant.expected * (1 + entrant.warm / double(entrant.calls));
+    Conditions conditions = settings;
+    if (conditions.repetitions * round > settings.effort)
+        conditions.repetitions =
+            std::min(conditions.repetitions, std::max(settings.least, int(settings.effort / round)));
+    return conditions;
+}
+
+double exceed(const Settings &settings)
+{
+    return settings.cold ? settings.cache_bytes : 0;
+}
+
 } // namespace
 
 double Result::bound(size_t r) const
@@ -92,7 +110,7 @@ bool Result::memory_bound() const
 
 Result measure(const Problem &problem, const Subjects &subjects, const Settings &settings)
 {
-    const Arena arena(problem, settings.cold ? settings.cache_bytes : 0);
+    const Arena arena(problem, exceed(settings));
     const std::vector<Operands> &sets = arena.sets();
     const size_t result_bytes = size_t(problem.shape.m * problem.shape.n) * size_of(problem.type);
     const Buffer reference = allocate(result_bytes);
@@ -109,21 +127,39 @@ Result measure(const Problem &problem, const Subjects &subjects, const Settings 
         auto product = times.subject->prepare(problem, sets);
         if (!product)
             continue;
-        settle(settings);
-        times.error = error_of(*product, problem, sets.front(), reference.get());
+        if (times.subject != subjects.front().get()) {
+            settle(settings);
+            times.error = error_of(*product, problem, sets.front(), reference.get());
+        }
         entrants.push_back(enter(*product, times.seconds));
         products.push_back(std::move(product));
     }
 
     std::unique_ptr<Stream> stream;
-    if (settings.cold || problem.bytes() > settings.cache_bytes)
+    if (settings.bandwidth && (settings.cold || problem.bytes() > settings.cache_bytes))
         stream = std::make_unique<Stream>(settings);
-    run_rounds(settings, entrants, [&] {
+    if (entrants.size() == 1 && settings.threads == 1 && !stream) /* nobody else has the caches in between */
+        entrants.front().warm &= entrants.front().calls > 1;
+    run_rounds(conditions_for(entrants, settings), entrants, [&] {
         result.peak.push_back(fma_peak(problem.type, settings));
         if (stream)
             result.read.push_back(stream->read());
     });
     return result;
+}
+
+Turns measure_turns(const Problem &first, const Problem &second, const Subject &subject,
+                    const Settings &settings)
+{
+    const Arena first_arena(first, exceed(settings)), second_arena(second, exceed(settings));
+    const auto first_product = subject.prepare(first, first_arena.sets()),
+               second_product = subject.prepare(second, second_arena.sets());
+    Turns turns;
+    const std::vector<Entrant> entrants = {enter(*first_product, turns.first),
+                                           enter(*second_product, turns.second)};
+    run_rounds(conditions_for(entrants, settings), entrants,
+               [&] { turns.peak.push_back(fma_peak(first.type, settings)); });
+    return turns;
 }
 
 } // namespace bench

@@ -7,12 +7,16 @@
 
 #include "bench/gemm_subject.h"
 #include "bench/rounds.h"
+#include <cmath>
 
 namespace bench
 {
 
 struct Settings : Conditions {
-    bool cold = false; /* cycle through operands that exceed the last-level cache */
+    bool cold = false;        /* cycle through operands that exceed the last-level cache                    */
+    bool bandwidth = true;    /* look at it, where memory can be the bound                                  */
+    double effort = HUGE_VAL; /* seconds: fewer rounds where all of them would take longer, `least` of them */
+    int least = 1;
 };
 
 /* One subject on one problem. */
@@ -39,6 +43,12 @@ struct Result {
 };
 
 Result measure(const Problem &problem, const Subjects &subjects, const Settings &settings);
+
+/* One subject on two problems, in turns: seconds of one product each, and flops per second, in each round. */
+struct Turns {
+    std::vector<double> first, second, peak;
+};
+Turns measure_turns(const Problem &first, const Problem &second, const Subject &subject, const Settings &settings);
 
 } // namespace bench
 

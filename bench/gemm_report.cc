@@ -160,10 +160,11 @@ void print_means(const std::vector<Measured> &results)
 /* What is below TIE for sure. */
 void print_slower(const std::vector<Measured> &results)
 {
-    bool any = false;
+    bool compared = false, any = false;
     for (const auto &[group, result] : results)
         for (const Times &times : result.times) {
             const auto c = times.subject->ours ? compare(result, times) : std::nullopt;
+            compared |= c.has_value();
             if (!c || c->ratio.interval.high >= TIE)
                 continue;
             if (!any)
@@ -172,6 +173,8 @@ void print_slower(const std::vector<Measured> &results)
             std::printf("  %-36s %-16s %s\n", title(result.problem).c_str(), times.subject->name.c_str(),
                         text(*c).c_str());
         }
+    if (compared && !any)
+        std::printf("\nNowhere slower than a peer (no interval lies below %.2f)\n", TIE);
 }
 
 } // namespace

@@ -6,22 +6,12 @@
 #ifndef GML_BENCH_GEMM_SUBJECT_H
 #define GML_BENCH_GEMM_SUBJECT_H
 
+#include "bench/problem.h"
 #include "bench/product.h"
 #include <vector>
 
 namespace bench
 {
-
-enum class Type { f32, f64 };
-
-inline size_t size_of(Type type)
-{
-    return type == Type::f32 ? sizeof(float) : sizeof(double);
-}
-
-struct Shape {
-    int64_t m, n, k;
-};
 
 /* C = A * B, all row-major and contiguous; B is stored as n rows of k elements where it is transposed. */
 struct Problem {
@@ -31,13 +21,12 @@ struct Problem {
 
     double flops() const
     {
-        return 2.0 * double(shape.m) * double(shape.n) * double(shape.k);
+        return shape.flops();
     }
     /* Of the operands: what has to be read and written once, whatever the algorithm. */
     double bytes() const
     {
-        return double(size_of(type)) * (double(shape.m) * double(shape.k) + double(shape.k) * double(shape.n) +
-                                        double(shape.m) * double(shape.n));
+        return double(size_of(type)) * shape.elements();
     }
     int64_t ldb() const
     {

@@ -114,6 +114,15 @@ double peak_fma_f64(const char *isa, double seconds)
     return 0;
 }
 
+double peak_fma_f32_of(const char *isa, double seconds, int threads)
+{
+    double all = 0;
+#pragma omp parallel for num_threads(threads) schedule(static, 1) reduction(+ : all)
+    for (int i = 0; i < threads; i++)
+        all += peak_fma_f32(isa, seconds);
+    return all;
+}
+
 static size_t part(size_t bytes, int i, int threads)
 {
     return bytes / 512 * (size_t)i / (size_t)threads * 512;

@@ -22,6 +22,9 @@ double peak_now(void);
 double peak_fma_f32(const char *isa, double seconds);
 double peak_fma_f64(const char *isa, double seconds);
 
+/* The same of `threads` at once, all together. */
+double peak_fma_f32_of(const char *isa, double seconds, int threads);
+
 /* Bytes read per second in one pass over 64-byte aligned data, and bytes read plus written per second by a copy of such
  * data with streaming stores, each thread taking an equal part. */
 double peak_read(const void *data, size_t bytes, int threads);

@@ -47,10 +47,16 @@ Buffer allocate(size_t bytes)
 
 template <class T> void fill(void *data, size_t bytes)
 {
-    std::minstd_rand random(1);
+    /* After a prime number of them they repeat: no two rows of a matrix are the same, and large ones take no time. */
+    constexpr size_t PERIOD = 65521;
     constexpr double HALF = double(std::minstd_rand::modulus) / 2;
-    for (T *x = static_cast<T *>(data), *end = x + bytes / sizeof(T); x < end; x++)
-        *x = T(double(random()) / HALF - 1);
+    const size_t count = bytes / sizeof(T);
+    T *x = static_cast<T *>(data);
+    std::minstd_rand random(1);
+    for (size_t i = 0; i < std::min(count, PERIOD); i++)
+        x[i] = T(double(random()) / HALF - 1);
+    for (size_t i = PERIOD; i < count; i += PERIOD)
+        std::memcpy(x + i, x, std::min(count - i, PERIOD) * sizeof(T));
 }
 template void fill<float>(void *, size_t);
 template void fill<double>(void *, size_t);
@@ -104,7 +110,7 @@ Entrant enter(Product &product, std::vector<double> &seconds)
     double passed;
     while ((passed = seconds_of(product, calls)) < SLICE)
         calls *= 2;
-    return {&product, &seconds, calls, passed / double(calls) < WARM_CALL};
+    return {&product, &seconds, calls, passed, passed / double(calls) < WARM_CALL};
 }
 
 void run_rounds(const Conditions &conditions, const std::vector<Entrant> &entrants,
@@ -114,7 +120,7 @@ void run_rounds(const Conditions &conditions, const std::vector<Entrant> &entran
         settle(conditions);
         look();
         for (size_t i = 0; i < entrants.size(); i++) {
-            const size_t turn = round + (round % 2 ? entrants.size() - 1 - i : i);
+            const size_t turn = round / 2 + (round % 2 ? entrants.size() - 1 - i : i);
             const Entrant &entrant = entrants[turn % entrants.size()];
             settle(conditions);
             entrant.seconds->push_back(sample(entrant));

@@ -61,8 +61,9 @@ void settle(const Conditions &conditions);
 struct Entrant {
     Product *product;
     std::vector<double> *seconds;
-    int64_t calls; /* in a sample                                          */
-    bool warm;     /* the product is called once, untimed, before a sample */
+    int64_t calls;   /* in a sample                                          */
+    double expected; /* seconds of a sample                                  */
+    bool warm;       /* the product is called once, untimed, before a sample */
 };
 
 /* Finds out how many calls a sample needs. */

@@ -14,7 +14,6 @@ set -euo pipefail
 
 pypi=(scipy-openblas32==0.3.34.481.3)
 pypi_x86_64=(mkl==2026.2.0 onednn-cpu-gomp==2023.2.0 onednn-devel-cpu-gomp==2023.2.0)
-tools=(matplotlib==3.10.9) # of scripts/plot-sweep.py
 debian=(libopenblas0-pthread=0.3.21+ds-4 libblis4-pthread=0.9.0-1)
 debian_x86_64=(libxsmm-dev=1.17-2)
 attention=(torch==2.15.0 onnxruntime==1.31.1 onnx==1.23.2 numpy==2.4.6)
@@ -56,10 +55,10 @@ if ((for_attention)); then
     exit
 fi
 
-versions=$(printf '%s\n' "${pypi[@]}" "${tools[@]}" "${debian[@]}")
+versions=$(printf '%s\n' "${pypi[@]}" "${debian[@]}")
 if [[ ! -f $dir/versions || $(<"$dir/versions") != "$versions" ]]; then
     rm -rf "$dir/debian" "$dir/versions"
-    environment venv "${pypi[@]}" "${tools[@]}"
+    environment venv "${pypi[@]}"
     mkdir "$dir/debian"
     missing=()
     for package in "${debian[@]}"; do

@@ -30,12 +30,21 @@ expect 0 '^usage: ' --help
 expect 0 '^f64 17x5x33, B transposed' "${short[@]}" --type f64
 expect 0 '"group": "chosen", "m": 17, "n": 5, "k": 33, "transposed": true' "${short[@]}" --json
 expect 0 '^f32 64x64x64, B plain' --shapes 64x64x64 --repetitions 2 --cold --transpose no --only gemmule-packed
-expect 01 '^k,3,gemmule,' sweep --sizes 3 --repetitions 1 --only gemmule
+expect 01 '^k,3,gemmule,' sweep 1..3 --repetitions 1 --only gemmule
+expect 2 '^gemmule_bench_gemm: 3..1 is no range' sweep 3..1
+expect 2 ' 1..2x is no range' sweep 1..2x
+expect 2 ' 1..9: is no range' sweep 1..9:
+expect 2 ' 512 is no range' sweep 512
+expect 2 'has no --shapes' sweep 1..3 --shapes 4x4x4
 expect 2 'libm.so.6 has none of .*cblas_sgemm' --peer m=libm.so.6
 expect 2 'libm.so.6 has none of .*cblas_dgemm' --type f64 --peer m=libm.so.6
 expect 2 'cannot open shared object file' --peer nothing=/nowhere/libnothing.so
 expect 2 'is NAME=PATH' --peer libm.so.6
 expect 2 'no problem of the suite' --group nothing
+expect 0 '^f64 128x128x128, B plain' --suite trial --type f64 --repetitions 1
+expect 0 '"group": "hpc", "m": 64, "n": 8, "k": 8, "transposed": true' --group hpc --shapes '64x8x*' --type f64 \
+    --repetitions 1 --json
+expect 2 'there is no suite .none.' --suite none
 expect 1 '^  f32 17x5x33, B transposed +wrong ' "${short[@]}" --peer wrong="$wrong"
 expect 1 '"subject": "wrong", "wrong": true' "${short[@]}" --json --peer wrong="$wrong"
 # The statistics, from the samples themselves: of eleven ratios the 6th, and the 2nd to the 10th.
