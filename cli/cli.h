@@ -27,6 +27,8 @@ int gemmule_doctor(int argc, char **argv);
 int gemmule_demo(int argc, char **argv);
 int gemmule_tune(int argc, char **argv);
 int gemmule_wisdom(int argc, char **argv);
+int gemmule_bench(int argc, char **argv);
+int gemmule_perf(int argc, char **argv);
 
 /*
  * Options, as a table: parsing and --help are two loops over it. A value follows its option as the next

@@ -175,6 +175,7 @@ static void print_json(const facts *f)
     json_object(&out, NULL);
     json_text(&out, "version", gml_version());
     json_integer(&out, "arithmetic_revision", gml_arithmetic_revision());
+    json_text(&out, "compiler", gml_compiler());
     json_machine(&out, f);
     json_object(&out, "threads");
     json_integer(&out, "used", f->threads);
@@ -286,9 +287,9 @@ int gemmule_info(int argc, char **argv)
     const cli_usage usage = {
         "gemmule info",
         "[--json]",
-        "Prints the version, the CPU and its caches, the number of threads, the\n"
-        "kernel sets: which were built, can run here, are in use, and why; and the\n"
-        "wisdom that is in use.\n",
+        "Prints the version and by what it was compiled, the CPU and its caches, the\n"
+        "number of threads, the kernel sets: which were built, can run here, are in\n"
+        "use, and why; and the wisdom that is in use.\n",
         options,
     };
     int code = CLI_FINE;
@@ -300,7 +301,8 @@ int gemmule_info(int argc, char **argv)
         print_json(&f);
         return CLI_FINE;
     }
-    printf("gemmule %s, arithmetic revision %d\n\n", gml_version(), gml_arithmetic_revision());
+    printf("gemmule %s, arithmetic revision %d\ncompiled by %s\n\n", gml_version(), gml_arithmetic_revision(),
+           gml_compiler());
     print_machine(&f);
     print_sets(&f);
     print_kernels(f.set);

@@ -22,6 +22,8 @@ static const struct {
     {"demo", gemmule_demo, "a layer of a real sentence encoder: error, hash and times"},
     {"tune", gemmule_tune, "measure plans, and save those that are proven to be faster"},
     {"wisdom", gemmule_wisdom, "what tuning found out: show, export, import, merge, verify, prune"},
+    {"bench", gemmule_bench, "time operations beside the machine's peaks and other libraries; sweep sizes"},
+    {"perf", gemmule_perf, "performance recorded, compared and watched: run, ab, gate, report and more"},
 };
 
 enum { COMMANDS = sizeof commands / sizeof *commands };

@@ -79,6 +79,10 @@ static void show_gains(const tune_setting *with, const tune_report *report)
     for (int i = 0; i < list->count; i++)
         if (report->outcome[i].verdict == TUNE_PROVEN)
             proven[count++] = &report->outcome[i];
+    if (count == 0) {
+        free(proven);
+        return;
+    }
     qsort(proven, (size_t)count, sizeof *proven, by_gain);
     table t = table_open("problem", ">gain", "95 %", "plan", NULL);
     for (int i = 0; i < count && i < GAINS_SHOWN; i++) {
@@ -88,13 +92,11 @@ static void show_gains(const tune_setting *with, const tune_report *report)
         table_row(&t, "%s\t%.3f\t%.3f to %.3f\t%s", tune_problem_text(key, problem), proven[i]->gain,
                   proven[i]->low, proven[i]->high, choice);
     }
-    if (count) {
-        putchar('\n');
-        table_print(&t, stdout);
-        if (count > GAINS_SHOWN)
-            printf("and %d more: gemmule wisdom show\n", count - GAINS_SHOWN);
-        putchar('\n');
-    }
+    putchar('\n');
+    table_print(&t, stdout);
+    if (count > GAINS_SHOWN)
+        printf("and %d more: gemmule wisdom show\n", count - GAINS_SHOWN);
+    putchar('\n');
     free(proven);
 }
 

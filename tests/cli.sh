@@ -62,7 +62,7 @@ command="$*"
 
 # Help and version
 expect 0 --help
-for name in info check explain doctor demo tune wisdom; do
+for name in info check explain doctor demo tune wisdom bench perf; do
     says "  $name "
 done
 expect 0 --version
@@ -123,6 +123,7 @@ expect 0 info
 says "arithmetic revision"
 json 'x["isa"]["chosen"] in [s["isa"] for s in x["kernel_sets"] if s["available"]]' info --json
 json 'x["threads"]["used"] >= 1 and x["kernel_sets"][-1]["isa"] == "ref"' info --json
+json 'x["compiler"].split()[0] in ("GNU", "Clang")' info --json
 json 'len(x["kernels"]["gemm"]) >= 1 and len(x["kernels"]["attention"]) >= 1' info --json
 command="env GEMMULE_ISA=ref GEMMULE_NUM_THREADS=3 $*"
 json 'x["isa"]["chosen"] == "ref" and x["threads"]["used"] == 3' info --json

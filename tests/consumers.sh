@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 #
 # Installs a build to a prefix, and builds and runs against it: a CMake project and a pkg-config one (each in C and C++,
-# shared and static; also the autotuner), the example of the README, and the installed command. Then the prefix is moved,
-# and all still works.
+# shared and static; also the autotuner), the example of the README, and the installed command with what it launches. Then
+# the prefix is moved, and all still works.
 #
 #     tests/consumers.sh SOURCE BINARY C_COMPILER CMAKE
 set -euo pipefail
@@ -131,5 +131,23 @@ if [ -x "$prefix/bin/gemmule" ]; then
         echo "consumers: the man page is not installed" >&2
         exit 1
     }
+    quiet "$prefix/bin/gemmule" bench --help
+    quiet "$prefix/bin/gemmule" perf --help
+    bench=$prefix/libexec/gemmule/gemmule_bench
+    if [ -x "$bench" ]; then
+        quiet "$prefix/bin/gemmule" bench --suite=trial --benchmark_list_tests
+        grep -q '^sgemm/' "$scratch/log" || {
+            echo "consumers: the installed benchmark does not know its suites" >&2
+            exit 1
+        }
+        if [ "$(ldd "$bench" | awk '/libgemmule/ {print $3}' | xargs -r realpath)" != "$(realpath "$prefix"/lib*/libgemmule.so.0)" ]; then
+            echo "consumers: the installed benchmark does not load the installed library" >&2
+            exit 1
+        fi
+        for word in gemm attention tuned; do
+            quiet "$prefix/bin/gemmule" bench $word --help
+        done
+        quiet "$prefix/bin/gemmule" bench sweep gemm --help
+    fi
 fi
 echo "$((8 + 2 * ${#blas[@]} + ${#tune[@]} + ${#fortran[@]})) consumers and the example of the README, against $(find "$prefix" -type f | wc -l) installed files of version $version"
