@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""gemmule perf: performance recorded, compared and watched (docs/regression.md)."""
