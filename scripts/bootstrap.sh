@@ -9,10 +9,11 @@
 set -euo pipefail
 
 build=(gcc cmake ninja-build libc6-dev)
-test=("${build[@]}" g++ gfortran make binutils pkg-config check python3 python3-numpy libblas-dev
+test=("${build[@]}" g++ gfortran make binutils pkg-config check python3 python3-numpy
+    python3-scipy python3-matplotlib valgrind libblas-dev
     libblas-test clang libclang-rt-14-dev libomp-dev
-    gcc-aarch64-linux-gnu libc6-dev-arm64-cross binutils-aarch64-linux-gnu qemu-user libbenchmark-dev)
-bench=("${build[@]}" g++ libbenchmark-dev)
+    gcc-aarch64-linux-gnu libc6-dev-arm64-cross binutils-aarch64-linux-gnu qemu-user libbenchmark-dev libbenchmark-tools)
+bench=("${build[@]}" g++ libbenchmark-dev python3 python3-numpy python3-scipy python3-matplotlib)
 
 case "${1-}" in
 build) wanted=("${build[@]}") ;;
