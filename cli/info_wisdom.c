@@ -6,6 +6,7 @@
 #include "cli/cli.h"
 #include "cli/info.h"
 #include "cli/table.h"
+#include "cli/wisdom.h"
 #include "src/api/context.h"
 #include "src/plan/wisdom_files.h"
 #include <inttypes.h>
@@ -116,15 +117,6 @@ void info_wisdom_print(void)
     forget(self);
 }
 
-static void json_lines(json *out, const gml_wisdom_count *lines)
-{
-    json_integer(out, "accepted", lines->accepted);
-    json_integer(out, "foreign", lines->foreign);
-    json_integer(out, "stale", lines->stale);
-    json_integer(out, "damaged", lines->damaged);
-    json_integer(out, "invalid", lines->invalid);
-}
-
 void info_wisdom_json(json *out)
 {
     search *self = find();
@@ -141,14 +133,14 @@ void info_wisdom_json(json *out)
     if (!is_off(self))
         json_text(out, NULL, self->places.system);
     json_end(out);
-    json_lines(out, &self->loaded.lines);
+    wisdom_json_count(out, &self->loaded.lines);
     json_array(out, "files");
     for (size_t i = 0; i < self->files; i++) {
         json_object(out, NULL);
         json_text(out, "path", self->file[i].path);
         json_bool(out, "read", self->file[i].refusal == GML_WISDOM_READ);
         json_text(out, "why", gml_wisdom_refusal_text(self->file[i].refusal));
-        json_lines(out, &self->file[i].lines);
+        wisdom_json_count(out, &self->file[i].lines);
         json_end(out);
     }
     json_end(out);

@@ -5,6 +5,7 @@
 #ifndef GML_CLI_WISDOM_H
 #define GML_CLI_WISDOM_H
 
+#include "cli/json.h"
 #include "src/api/context.h"
 #include "src/plan/wisdom_files.h"
 #include "tune/tune.h"
@@ -43,6 +44,9 @@ void wisdom_in_use(const wisdom_here *here, const gml_wisdom_places *places, gml
 /* "3 of another machine or kernel set, 1 damaged"; "" for nothing. */
 #define WISDOM_IGNORED 200
 const char *wisdom_ignored(const gml_wisdom_count *lines, char text[WISDOM_IGNORED]);
+
+/* The same as members of an object. */
+void wisdom_json_count(json *to, const gml_wisdom_count *lines);
 
 /* `directory`, or the user's root, which then is in `root`; NULL and a sentence. */
 const char *wisdom_root(const char *command, const char *directory, char *root, size_t size);

@@ -217,7 +217,7 @@ static void print_text(const shown *self)
                problems, winners, gain);
 }
 
-static void json_count(json *to, const gml_wisdom_count *lines)
+void wisdom_json_count(json *to, const gml_wisdom_count *lines)
 {
     json_integer(to, "accepted", lines->accepted);
     json_integer(to, "foreign", lines->foreign);
@@ -289,7 +289,7 @@ static void print_json(const shown *self)
     json_integer(&to, "problems", problems);
     json_integer(&to, "winners", winners);
     json_real(&to, "gain", gain);
-    json_count(&to, &self->loaded.lines);
+    wisdom_json_count(&to, &self->loaded.lines);
     json_array(&to, "places");
     for (int s = 0; s < self->sections; s++) {
         json_object(&to, NULL);
@@ -302,7 +302,7 @@ static void print_json(const shown *self)
             json_text(&to, "path", file->path);
             json_bool(&to, "read", file->refusal == GML_WISDOM_READ);
             json_text(&to, "why", gml_wisdom_refusal_text(file->refusal));
-            json_count(&to, &file->lines);
+            wisdom_json_count(&to, &file->lines);
             json_array(&to, "entries");
             for (int64_t i = file->first; i < file->first + file->lines.accepted; i++)
                 if (self->all || self->use[i] == WISDOM_USED)

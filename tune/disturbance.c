@@ -3,7 +3,6 @@
  * Accounts of the kernel that tell what happened behind a measurement's back: cpu.stat of the cgroups, and /proc/stat.
  */
 #include "tune/doctor.h"
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,58 +23,15 @@ static int64_t number_of(const char *text, const char *word)
 }
 
 /* Of a group and all above it, as each may have a quota. */
-static void add_groups(const char *root, const char *mount, const char *group, tune_account *account)
+static void add_throttling(const char *root, char *path, char *end, int version, void *argument)
 {
-    char path[PATH_MAX], text[2048];
-    int length = strstr(group, "/..") ? 0 : (int)strlen(group);
-    for (;;) {
-        while (length > 0 && group[length - 1] == '/')
-            length--;
-        const int used = snprintf(path, sizeof path, "/sys/fs/cgroup%s%.*s/cpu.stat", mount, length, group);
-        if (used > 0 && (size_t)used < sizeof path && gml_cpu_read(root, path, text, sizeof text)) {
-            account->throttled += number_of(text, "nr_throttled");
-            account->periods += number_of(text, "nr_periods");
-        }
-        if (length == 0)
-            return;
-        while (length > 0 && group[length - 1] != '/')
-            length--;
-    }
-}
-
-/* "cpu", alone or with others: "cpu,cpuacct". */
-static bool names_cpu(const char *controllers)
-{
-    for (const char *name = controllers; name; name = strchr(name, ',')) {
-        name += *name == ',';
-        if (strncmp(name, "cpu", 3) == 0 && (name[3] == ',' || name[3] == '\0'))
-            return true;
-    }
-    return false;
-}
-
-static void add_throttling(const char *root, tune_account *account)
-{
-    char text[8192], mount[64];
-    gml_cpu_read(root, "/proc/self/cgroup", text, sizeof text);
-    for (char *line = text, *next; *line; line = next) { /* id:controllers:path */
-        next = line + strcspn(line, "\n");
-        if (*next)
-            *next++ = '\0';
-        char *controllers = strchr(line, ':');
-        char *group = controllers ? strchr(++controllers, ':') : NULL;
-        if (!group)
-            continue;
-        *group++ = '\0';
-        if (*controllers == '\0') {
-            add_groups(root, "", group, account);
-            add_groups(root, "/unified", group, account);
-        } else if (names_cpu(controllers) && strlen(controllers) < sizeof mount - 1) {
-            snprintf(mount, sizeof mount, "/%s", controllers);
-            add_groups(root, mount, group, account);
-            if (strcmp(controllers, "cpu") != 0) /* often mounted, or linked, under the name alone */
-                add_groups(root, "/cpu", group, account);
-        }
+    tune_account *account = argument;
+    char text[2048];
+    (void)version; /* the same words in both */
+    strcpy(end, "/cpu.stat");
+    if (gml_cpu_read(root, path, text, sizeof text)) {
+        account->throttled += number_of(text, "nr_throttled");
+        account->periods += number_of(text, "nr_periods");
     }
 }
 
@@ -96,7 +52,7 @@ static void add_stolen(const char *root, tune_account *account)
 tune_account tune_accounts(const char *root)
 {
     tune_account account = {0};
-    add_throttling(root, &account);
+    gml_cpu_cgroups(root, add_throttling, &account);
     add_stolen(root, &account);
     return account;
 }

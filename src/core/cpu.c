@@ -137,8 +137,62 @@ static int32_t quota_in_cpus(const char *quota, const char *period)
     return cpus < INT32_MAX ? (int32_t)cpus : INT32_MAX;
 }
 
-/* Both write the names of their files at `end` of the path of a group, where there is room for them. */
-#define FILE_NAME_MOST 24
+/* Visits a group and all above it, up to the root of the hierarchy. Inside a container the path may be one of the host's,
+ * which does not exist here; the root of the mount is then the container's group. */
+static void visit_along(const char *root, const char *mount, const char *group, int version,
+                        gml_cgroup_fn *visit, void *argument)
+{
+    char path[PATH_MAX];
+    int length = strstr(group, "/..") ? 0 : (int)strlen(group);
+    for (;;) {
+        while (length > 0 && group[length - 1] == '/')
+            length--;
+        const int used = snprintf(path, sizeof path, "/sys/fs/cgroup%s%.*s", mount, length, group);
+        if (used > 0 && (size_t)used < sizeof path - GML_CGROUP_FILE_MOST)
+            visit(root, path, path + used, version, argument);
+        if (length == 0)
+            return;
+        while (length > 0 && group[length - 1] != '/')
+            length--;
+    }
+}
+
+/* "cpu", alone or with others: "cpu,cpuacct". */
+static bool names_cpu(const char *controllers)
+{
+    for (const char *name = controllers; name; name = strchr(name, ',')) {
+        name += *name == ',';
+        if (strncmp(name, "cpu", 3) == 0 && (name[3] == ',' || name[3] == '\0'))
+            return true;
+    }
+    return false;
+}
+
+void gml_cpu_cgroups(const char *root, gml_cgroup_fn *visit, void *argument)
+{
+    static const char *const mounts_v1[] = {"/cpu", "/cpu,cpuacct", "/cpuacct,cpu"};
+    static const char *const mounts_v2[] = {"", "/unified"};
+    char text[8192];
+    gml_cpu_read(root, "/proc/self/cgroup", text, sizeof text);
+
+    for (char *line = text, *next; *line; line = next) { /* id:controllers:path */
+        next = line + strcspn(line, "\n");
+        if (*next)
+            *next++ = '\0';
+        char *controllers = strchr(line, ':');
+        char *group = controllers ? strchr(++controllers, ':') : NULL;
+        if (!group)
+            continue;
+        *group++ = '\0';
+        if (*controllers == '\0') {
+            for (size_t i = 0; i < sizeof mounts_v2 / sizeof *mounts_v2; i++)
+                visit_along(root, mounts_v2[i], group, 2, visit, argument);
+        } else if (names_cpu(controllers)) {
+            for (size_t i = 0; i < sizeof mounts_v1 / sizeof *mounts_v1; i++)
+                visit_along(root, mounts_v1[i], group, 1, visit, argument);
+        }
+    }
+}
 
 static int32_t quota_v2(const char *root, const char *path, char *end)
 {
@@ -160,67 +214,19 @@ static int32_t quota_v1(const char *root, const char *path, char *end)
     return gml_cpu_read(root, path, period, sizeof period) ? quota_in_cpus(quota, period) : 0;
 }
 
-static int32_t smaller_quota(int32_t x, int32_t y)
+/* The smallest of all that are set. */
+static void add_quota(const char *root, char *path, char *end, int version, void *argument)
 {
-    return x == 0 ? y : y == 0 || x < y ? x : y;
-}
-
-/* The smallest quota from the group up to the root of the hierarchy. Inside a container the path may be one of
- * the host's, which does not exist here; the root of the mount is then the container's group. */
-static int32_t quota_along(const char *root, const char *mount, const char *group,
-                           int32_t (*quota_of)(const char *, const char *, char *))
-{
-    char path[PATH_MAX];
-    int length = strstr(group, "/..") ? 0 : (int)strlen(group);
-    int32_t quota = 0;
-    for (;;) {
-        while (length > 0 && group[length - 1] == '/')
-            length--;
-        const int used = snprintf(path, sizeof path, "/sys/fs/cgroup%s%.*s", mount, length, group);
-        if (used > 0 && (size_t)used < sizeof path - FILE_NAME_MOST)
-            quota = smaller_quota(quota, quota_of(root, path, path + used));
-        if (length == 0)
-            return quota;
-        while (length > 0 && group[length - 1] != '/')
-            length--;
-    }
-}
-
-static bool names_cpu(const char *controllers)
-{
-    for (const char *name = controllers; name; name = strchr(name, ',')) {
-        name += *name == ',';
-        if (strncmp(name, "cpu", 3) == 0 && (name[3] == ',' || name[3] == '\0'))
-            return true;
-    }
-    return false;
+    int32_t *least = argument;
+    const int32_t quota = version == 2 ? quota_v2(root, path, end) : quota_v1(root, path, end);
+    if (quota > 0 && (*least == 0 || quota < *least))
+        *least = quota;
 }
 
 int32_t gml_cpu_quota(const char *root)
 {
-    static const char *const mounts_v1[] = {"/cpu", "/cpu,cpuacct", "/cpuacct,cpu"};
-    static const char *const mounts_v2[] = {"", "/unified"};
-    char text[8192];
-    gml_cpu_read(root, "/proc/self/cgroup", text, sizeof text);
-
     int32_t quota = 0;
-    for (char *line = text, *next; *line; line = next) { /* id:controllers:path */
-        next = line + strcspn(line, "\n");
-        if (*next)
-            *next++ = '\0';
-        char *controllers = strchr(line, ':');
-        char *group = controllers ? strchr(++controllers, ':') : NULL;
-        if (!group)
-            continue;
-        *group++ = '\0';
-        if (*controllers == '\0') {
-            for (size_t i = 0; i < sizeof mounts_v2 / sizeof *mounts_v2; i++)
-                quota = smaller_quota(quota, quota_along(root, mounts_v2[i], group, quota_v2));
-        } else if (names_cpu(controllers)) {
-            for (size_t i = 0; i < sizeof mounts_v1 / sizeof *mounts_v1; i++)
-                quota = smaller_quota(quota, quota_along(root, mounts_v1[i], group, quota_v1));
-        }
-    }
+    gml_cpu_cgroups(root, add_quota, &quota);
     return quota;
 }
 

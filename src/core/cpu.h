@@ -37,6 +37,13 @@ void gml_cpu_caches(const char *root, gml_machine *machine);
 void gml_cpu_identify(const char *root, gml_machine *machine); /* vendor to variant, and on x86 the caches */
 int32_t gml_cpu_quota(const char *root);
 
+/* Calls visit for each directory of the cgroups that this process is in and that may limit its time on CPUs, from its own
+ * group to the root of every hierarchy, and wherever these may be mounted: it need not exist. `path` is without root and
+ * ends at `end`, where a file name of GML_CGROUP_FILE_MOST characters fits; version is 1 or 2. */
+#define GML_CGROUP_FILE_MOST 24
+typedef void gml_cgroup_fn(const char *root, char *path, char *end, int version, void *argument);
+void gml_cpu_cgroups(const char *root, gml_cgroup_fn *visit, void *argument);
+
 /* The names of the features; NULL behind the last. */
 typedef struct gml_cpu_feature {
     uint64_t bit; /* GML_CPU_... */
