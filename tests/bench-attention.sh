@@ -7,22 +7,8 @@
 #     tests/bench-attention.sh GEMMULE_BENCH_ATTENTION
 set -euo pipefail
 bench=$1
-
-scratch=$(mktemp -d)
-trap 'rm -rf "$scratch"' EXIT
-failed=0
-
-# expect CODE REGEX ARGUMENT...: the exit code, and a line of either stream matches.
-expect() {
-    local wanted=$1 regex=$2 code=0
-    shift 2
-    "$bench" "$@" >"$scratch/output" 2>&1 || code=$?
-    if [[ $wanted != "$code" ]] || ! grep -Eq -- "$regex" "$scratch/output"; then
-        printf '%s: exit code %d, expected %s and a line with "%s":\n' "$*" "$code" "$wanted" "$regex" >&2
-        cat "$scratch/output" >&2
-        failed=1
-    fi
-}
+under_test=("$bench")
+. "$(dirname "$0")/expect.sh"
 
 expect 0 '^usage: ' --help
 expect 0 '^  composed-all ' --problems 8x256x256x64 --repetitions 1

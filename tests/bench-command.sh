@@ -9,24 +9,11 @@ set -euo pipefail
 source=$1
 gemmule=$2
 benchmarks=${3-}
+under_test=()
+. "$(dirname "$0")/expect.sh"
 
-scratch=$(mktemp -d)
-trap 'rm -rf "$scratch"' EXIT
 export GEMMULE_WISDOM=off PYTHONDONTWRITEBYTECODE=1
 unset GEMMULE_PYTHON GEMMULE_LIBEXEC
-failed=0
-
-# expect CODES REGEX COMMAND...: the exit code is among the digits, and a line of either stream matches.
-expect() {
-    local wanted=$1 regex=$2 code=0
-    shift 2
-    "$@" >"$scratch/output" 2>&1 || code=$?
-    if [[ $wanted != *$code* ]] || ! grep -Eq -- "$regex" "$scratch/output"; then
-        printf '%s: exit code %d, expected %s and a line with "%s":\n' "$*" "$code" "$wanted" "$regex" >&2
-        cat "$scratch/output" >&2
-        failed=1
-    fi
-}
 
 expect 0 '^Usage: gemmule bench ' "$gemmule" bench --help
 expect 2 "there is no benchmark 'nothing'" "$gemmule" bench nothing

@@ -8,22 +8,8 @@ set -euo pipefail
 bench=$1
 wrong=$2
 blas=${3-}
-
-scratch=$(mktemp -d)
-trap 'rm -rf "$scratch"' EXIT
-failed=0
-
-# expect CODES REGEX ARGUMENT...: the exit code is among the digits, and a line of either stream matches.
-expect() {
-    local wanted=$1 regex=$2 code=0
-    shift 2
-    "$bench" "$@" >"$scratch/output" 2>&1 || code=$?
-    if [[ $wanted != *$code* ]] || ! grep -Eq -- "$regex" "$scratch/output"; then
-        printf '%s: exit code %d, expected %s and a line with "%s":\n' "$*" "$code" "$wanted" "$regex" >&2
-        cat "$scratch/output" >&2
-        failed=1
-    fi
-}
+under_test=("$bench")
+. "$(dirname "$0")/expect.sh"
 
 short=(--shapes "8x8x8,17x5x33" --repetitions 2)
 expect 0 '^usage: ' --help

@@ -9,24 +9,11 @@ set -euo pipefail
 bench=$1
 suites=$2
 library=${3-}
+under_test=("$bench")
+. "$(dirname "$0")/expect.sh"
 
-scratch=$(mktemp -d)
-trap 'rm -rf "$scratch"' EXIT
-failed=0
 export BENCHMARK_MIN_TIME=0.001
 export ASAN_OPTIONS=${ASAN_OPTIONS-}:allocator_may_return_null=1
-
-# expect CODE REGEX ARGUMENT...: the exit code, and a line of either stream matches.
-expect() {
-    local wanted=$1 regex=$2 code=0
-    shift 2
-    "$bench" "$@" >"$scratch/output" 2>&1 || code=$?
-    if [[ $wanted != "$code" ]] || ! grep -Eq -- "$regex" "$scratch/output"; then
-        printf '%s: exit code %d, expected %s and a line with "%s":\n' "$*" "$code" "$wanted" "$regex" >&2
-        cat "$scratch/output" >&2
-        failed=1
-    fi
-}
 
 # line REGEX TEXT: a suite whose line 17 is TEXT is refused with file, line and a sentence that matches.
 line() {

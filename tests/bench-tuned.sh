@@ -7,23 +7,10 @@
 #     tests/bench-tuned.sh GEMMULE_ORACLE GEMMULE_BENCH_TUNED
 set -euo pipefail
 oracle=$1 tuned=$2
+under_test=()
+. "$(dirname "$0")/expect.sh"
 
-scratch=$(mktemp -d)
-trap 'rm -rf "$scratch"' EXIT
 export GEMMULE_WISDOM=off
-failed=0
-
-# expect CODE REGEX COMMAND...: the exit code, and a line of either stream matches.
-expect() {
-    local wanted=$1 regex=$2 code=0
-    shift 2
-    "$@" >"$scratch/output" 2>&1 || code=$?
-    if [[ $wanted != "$code" ]] || ! grep -Eq -- "$regex" "$scratch/output"; then
-        printf '%s: exit code %d, expected %s and a line with "%s":\n' "$*" "$code" "$wanted" "$regex" >&2
-        cat "$scratch/output" >&2
-        failed=1
-    fi
-}
 
 # Problems of a few microseconds, one of each operation.
 cat >"$scratch/shapes" <<'END'
